@@ -1,0 +1,3 @@
+//! The benchmark of the evidence core.
+
+fn main() {}

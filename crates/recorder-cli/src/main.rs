@@ -1,0 +1,3 @@
+//! The `recorder` command.
+
+fn main() {}

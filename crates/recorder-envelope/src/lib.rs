@@ -1,0 +1,1 @@
+//! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.

@@ -1,0 +1,1 @@
+//! Recorder in a process: builder, facade, prelude.

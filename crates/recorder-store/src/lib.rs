@@ -1,0 +1,1 @@
+//! The Store contract, an in-memory model and the SQLite store.

@@ -1,0 +1,1 @@
+//! The engine: the only writer, segment lifecycle, queries, checkpoints, the bundle builder.
