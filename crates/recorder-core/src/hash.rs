@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn serde_goes_through_the_same_door() {
-        let hash = ChainHash::from_bytes([7; 32]);
+        let hash = ChainHash::from_bytes([0xab; 32]);
         let json = serde_json::to_string(&hash).unwrap();
         assert_eq!(serde_json::from_str::<ChainHash>(&json).unwrap(), hash);
         assert!(serde_json::from_str::<ChainHash>(&json.to_uppercase()).is_err());
