@@ -116,10 +116,9 @@ impl UtcTimestamp {
         // All values have at most four digits, and jiff refuses days that the month does not have.
         let date = civil::Date::new(year as i16, month as i8, day as i8)
             .map_err(|_| TimeError::OutOfRange)?;
-        let midnight =
-            Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_err(|_| TimeError::OutOfRange)?;
+        let midnight = date.duration_since(EPOCH_DATE).as_secs();
         let of_day = i64::from(hour * 3600 + minute * 60 + second);
-        Self::new(midnight.as_second() + of_day, nanoseconds)
+        Self::new(midnight + of_day, nanoseconds)
     }
 
     /// Whole seconds since 1970.
