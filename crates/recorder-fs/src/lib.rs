@@ -1,1 +1,21 @@
-//! Bounded, no-follow, link-safe file access; the only crate that opens hostile paths.
+//! Bounded, no-follow, link-safe file access: the only crate that opens hostile paths.
+//!
+//! A path given on a command line or in a configuration may name a FIFO that never answers, a file
+//! larger than memory, a link into somebody else's directory or a key that everyone can read. Here
+//! each is a typed refusal, decided on the open descriptor and not on the name.
+//!
+//! Deliberately absent: reading without a bound, watching, recursive walks, and any way to relax a
+//! secret's rules.
+
+mod error;
+mod open;
+mod read;
+mod secret;
+mod spool;
+mod write;
+
+pub use error::FileError;
+pub use read::{open_read, read_bounded, read_stdin_bounded};
+pub use secret::read_secret;
+pub use spool::temp_spool;
+pub use write::{Access, AtomicFile, Overwrite, write_new, write_secret_new};
