@@ -1,1 +1,3 @@
 //! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.
+
+pub mod merkle;
