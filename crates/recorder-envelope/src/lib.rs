@@ -1,3 +1,4 @@
 //! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.
 
+pub mod json;
 pub mod merkle;

@@ -1,0 +1,117 @@
+//! A payload: one canonical JSON object, owned.
+//!
+//! There is no way to hold one that is not canonical, is not an object, or is over the payload limits. Equality is equality
+//! of bytes, which canonical form makes equality of content.
+
+use super::{CanonicalReader, Canonicalizer, JsonError, JsonErrorKind, JsonLimits};
+
+/// The canonical text of a payload object (evidence format §2).
+#[derive(Clone, Eq, PartialEq)]
+pub struct CanonicalPayload(Box<str>);
+
+impl CanonicalPayload {
+    /// Canonicalises `input` under [`JsonLimits::PAYLOAD`].
+    ///
+    /// # Errors
+    ///
+    /// `NotAnObject` for any other value, else as [`canonicalize`](super::canonicalize).
+    pub fn parse(input: &[u8]) -> Result<Self, JsonError> {
+        Self::parse_with(&mut Canonicalizer::new(), input)
+    }
+
+    /// As [`parse`](Self::parse), with the scratch memory of `canonicalizer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_with(canonicalizer: &mut Canonicalizer, input: &[u8]) -> Result<Self, JsonError> {
+        let mut canonical = Vec::new();
+        canonicalizer.canonicalize(input, &JsonLimits::PAYLOAD, &mut canonical)?;
+        if !canonical.starts_with(b"{") {
+            let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+            let offset = input.iter().position(|byte| !blank(byte)).unwrap_or(0);
+            return Err(JsonError::new(JsonErrorKind::NotAnObject, offset));
+        }
+        Self::own(canonical)
+    }
+
+    /// Takes bytes that must already be canonical, and only checks them.
+    ///
+    /// # Errors
+    ///
+    /// `NotAnObject` for any other value, else as [`check_canonical`](super::check_canonical).
+    pub fn from_canonical(bytes: impl Into<Vec<u8>>) -> Result<Self, JsonError> {
+        let bytes = bytes.into();
+        let mut reader = CanonicalReader::new(&bytes, &JsonLimits::PAYLOAD)?;
+        reader.object_within(&JsonLimits::PAYLOAD)?;
+        reader.finish()?;
+        Self::own(bytes)
+    }
+
+    fn own(canonical: Vec<u8>) -> Result<Self, JsonError> {
+        String::from_utf8(canonical).map(|text| Self(text.into_boxed_str())).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            JsonError::new(JsonErrorKind::InvalidUtf8, offset)
+        })
+    }
+
+    /// The canonical bytes, as hashed and stored.
+    pub const fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The canonical text.
+    pub const fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives the canonical bytes away.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0.into_string().into_bytes()
+    }
+}
+
+impl std::fmt::Debug for CanonicalPayload {
+    /// Prints the length, never the content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CanonicalPayload({} bytes)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CanonicalPayload;
+    use crate::json::{JsonError, JsonErrorKind};
+
+    #[test]
+    fn a_payload_is_canonical_whatever_spelled_it() {
+        let payload = CanonicalPayload::parse(b" { \"b\" : 1.0, \"a\" : [ ] } ").unwrap();
+        assert_eq!(payload.as_str(), r#"{"a":[],"b":1}"#);
+        assert_eq!(CanonicalPayload::from_canonical(payload.as_bytes()).unwrap(), payload);
+        assert_eq!(payload.into_bytes(), br#"{"a":[],"b":1}"#);
+    }
+
+    #[test]
+    fn anything_but_an_object_is_no_payload() {
+        for text in ["[]", "\"{}\"", "1", "null", "true"] {
+            let refused = JsonError { kind: JsonErrorKind::NotAnObject, offset: 0 };
+            assert_eq!(CanonicalPayload::parse(text.as_bytes()), Err(refused));
+            assert_eq!(CanonicalPayload::from_canonical(text), Err(refused));
+        }
+        let padded = CanonicalPayload::parse(b"\n\t []").unwrap_err();
+        assert_eq!(padded, JsonError { kind: JsonErrorKind::NotAnObject, offset: 3 });
+    }
+
+    #[test]
+    fn canonical_bytes_are_taken_as_they_are_or_not_at_all() {
+        let refused = CanonicalPayload::from_canonical(br#"{"b":1,"a":2}"#).unwrap_err();
+        assert_eq!(refused, JsonError { kind: JsonErrorKind::NotCanonical, offset: 7 });
+        assert!(CanonicalPayload::from_canonical("{}\n").is_err());
+    }
+
+    #[test]
+    fn debug_output_holds_no_content() {
+        let payload = CanonicalPayload::parse(br#"{"secret":1}"#).unwrap();
+        assert_eq!(format!("{payload:?}"), "CanonicalPayload(12 bytes)");
+    }
+}

@@ -1,0 +1,67 @@
+//! Finds the end of the plain run of a JSON string, eight bytes at a time.
+//!
+//! Knows nothing of UTF-8: the text was validated before, and no byte of a multi-byte character looks like a
+//! quote, a backslash or a control character.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// The first index at or after `at` of a quote, a backslash or a byte below 0x20; the length when there is none.
+#[inline]
+pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let Some((chunk, _)) = bytes.get(at..).and_then(<[u8]>::split_first_chunk::<8>) {
+        let special = special_bytes(u64::from_le_bytes(*chunk));
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        at += 1;
+    }
+    at
+}
+
+/// Sets the high bit of each special byte. Borrows can set bits above the first special byte, never below it,
+/// so the lowest set bit is exact.
+#[inline]
+const fn special_bytes(word: u64) -> u64 {
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_end;
+
+    #[test]
+    fn every_byte_value_at_every_place_of_a_word_is_classified_alike() {
+        for byte in 0..=u8::MAX {
+            for place in 0..24 {
+                let mut bytes = [b'a'; 24];
+                bytes[place] = byte;
+                let special = byte < 0x20 || byte == b'"' || byte == b'\\';
+                assert_eq!(
+                    plain_end(&bytes, 0),
+                    if special { place } else { 24 },
+                    "{byte} at {place}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_special_bytes_wins() {
+        for first in [0x00, 0x1F, b'"', b'\\'] {
+            for second in [0x00, 0x1F, b'"', b'\\', 0x21, 0x5D, 0x20, 0x80, 0xFF] {
+                let bytes = [0x21, 0x80, first, second, first, 0x23, 0x5B, 0x20];
+                assert_eq!(plain_end(&bytes, 0), 2);
+            }
+        }
+    }
+}

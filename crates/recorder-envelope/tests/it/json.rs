@@ -1,0 +1,1 @@
+//! Canonical JSON against its vectors, its oracles and itself.

@@ -1,0 +1,3 @@
+//! The integration tests of recorder-envelope, one module a subject.
+
+mod json;
