@@ -1,5 +1,6 @@
 //! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.
 
 pub mod json;
+pub mod key_file;
 pub mod merkle;
 pub mod signing;
