@@ -1,3 +1,5 @@
 //! The integration tests of recorder-envelope, one module a subject.
+// Marked as tests throughout, so that helpers may unwrap as the tests themselves do.
+#![cfg(test)]
 
 mod json;
