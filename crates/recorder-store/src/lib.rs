@@ -1,1 +1,14 @@
-//! The Store contract, an in-memory model and the SQLite store.
+//! The `Store` contract, an in-memory model of it, and the SQLite store.
+//!
+//! A store keeps what the engine seals and gives it back. It checks continuity itself, inside the transaction,
+//! whoever calls it; it never computes a hash for the engine, and never trusts a row that it reads.
+
+pub mod error;
+pub mod record;
+pub mod store;
+
+pub use error::{CommitError, Corruption, ReadError};
+pub use record::{
+    Commit, ExpectedHead, OpenSegment, SegmentRecord, Step, StoredCheckpoint, StreamHead, Tile,
+};
+pub use store::Store;

@@ -1,0 +1,113 @@
+//! What goes into a store and comes out of it.
+
+use recorder_core::hash::{ChainHash, TreeHash};
+use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
+use recorder_core::time::RecordedAt;
+use recorder_envelope::attachment::Attachment;
+use recorder_envelope::envelope::SealedEnvelope;
+use recorder_envelope::merkle::TileCoordinates;
+use recorder_envelope::segment::{SegmentGenesis, SignedSeal};
+
+/// What the writer believes the stream's end to be. A commit lands only where it is still true.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ExpectedHead {
+    /// Envelopes in the stream.
+    pub next_position: u64,
+    /// The last chain hash; `None` in a stream without envelopes.
+    pub chain_head: Option<ChainHash>,
+    /// The open segment.
+    pub open_segment: Option<SegmentId>,
+}
+
+/// One change of a stream. Steps land in order, all or none.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Opens a segment.
+    Open(SegmentGenesis),
+    /// Appends envelopes to the open segment.
+    Append(Vec<SealedEnvelope>),
+    /// Seals the open segment.
+    Seal(SignedSeal),
+    /// Keeps a checkpoint.
+    Checkpoint(StoredCheckpoint),
+}
+
+/// A full tile of the stream's Merkle log: 256 hashes, written once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tile {
+    /// Its place.
+    pub coordinates: TileCoordinates,
+    /// Its hashes.
+    pub hashes: Vec<TreeHash>,
+}
+
+/// A signed note over the log of a stream at one size.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredCheckpoint {
+    /// The size of the log.
+    pub tree_size: u64,
+    /// The root at that size.
+    pub root_hash: TreeHash,
+    /// The whole note as signed, its cosignatures included.
+    pub note: String,
+}
+
+/// One transaction on one stream.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The stream; it is created by its first commit.
+    pub stream: StreamId,
+    /// Where the stream must stand.
+    pub expected: ExpectedHead,
+    /// What changes.
+    pub steps: Vec<Step>,
+    /// Attachment bytes that the appended envelopes refer to; bytes stored before are not stored twice.
+    pub attachments: Vec<Attachment>,
+    /// Tiles that become full.
+    pub tiles: Vec<Tile>,
+}
+
+/// The open segment of a stream.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OpenSegment {
+    /// How it begins.
+    pub genesis: SegmentGenesis,
+    /// Envelopes that it holds.
+    pub envelope_count: u64,
+    /// The id of its first envelope, if there is one.
+    pub first_envelope_id: Option<EnvelopeId>,
+    /// The id of its last envelope, if there is one.
+    pub last_envelope_id: Option<EnvelopeId>,
+}
+
+/// Where a stream stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StreamHead {
+    /// Envelopes in the stream, which is the position of the next.
+    pub next_position: u64,
+    /// The last chain hash; `None` in a stream without envelopes.
+    pub chain_head: Option<ChainHash>,
+    /// When the last envelope was recorded.
+    pub last_recorded_at: Option<RecordedAt>,
+    /// Segments in the stream, open and sealed.
+    pub segment_count: u64,
+    /// The open segment.
+    pub open_segment: Option<OpenSegment>,
+    /// The last sealed segment.
+    pub last_sealed: Option<SegmentRecord>,
+    /// The newest checkpoint.
+    pub checkpoint: Option<StoredCheckpoint>,
+}
+
+/// A segment as stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SegmentRecord {
+    /// How it begins.
+    pub genesis: SegmentGenesis,
+    /// Envelopes that it holds.
+    pub envelope_count: u64,
+    /// Its last chain hash; `None` while it is empty.
+    pub chain_head: Option<ChainHash>,
+    /// How it ended; `None` while it is open.
+    pub seal: Option<SignedSeal>,
+}
