@@ -57,6 +57,7 @@ fn check_rule(tree: &str, (package, required, refused): &(&str, &[&str], &[&str]
     if !is_there {
         findings.push(format!("{package}: not in the tree; drop its rule if that is meant"));
     }
+    findings.sort();
     findings.dedup();
     findings
 }
