@@ -1,12 +1,10 @@
-//! The evidence format and nothing else: what is hashed, signed, sealed and exported, and how it is read.
-//!
-//! The format is described once, in `docs/spec/evidence-format.md`; each module names the section that it
-//! implements. There is no store, no clock, no randomness and no file in this crate.
+//! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.
 
 pub mod attachment;
 pub mod bundle;
 pub mod checkpoint;
 pub mod draft;
+pub mod dsse;
 pub mod envelope;
 pub mod json;
 pub mod key_file;
@@ -17,6 +15,3 @@ pub mod preimage;
 pub mod segment;
 pub mod selector;
 pub mod signing;
-mod wire;
-
-pub use wire::ObjectError;
