@@ -15,3 +15,4 @@ pub mod preimage;
 pub mod segment;
 pub mod selector;
 pub mod signing;
+pub mod trust_root;
