@@ -1,4 +1,7 @@
-//! The evidence format and nothing else: canonical JSON, hashes, envelopes, segments, the Merkle log, signing, bundles.
+//! The evidence format and nothing else: what is hashed, signed, sealed and exported, and how it is read.
+//!
+//! The format is described once, in `docs/spec/evidence-format.md`; each module names the section that it
+//! implements. There is no store, no clock, no randomness and no file in this crate.
 
 pub mod attachment;
 pub mod bundle;
@@ -16,3 +19,6 @@ pub mod segment;
 pub mod selector;
 pub mod signing;
 pub mod trust_root;
+mod wire;
+
+pub use wire::ObjectError;
