@@ -31,10 +31,9 @@ fn read_unicode(bytes: &[u8]) -> Result<Escape, JsonErrorKind> {
     if let Some(character) = char::from_u32(first) {
         return Ok(Escape { character, length: 6 });
     }
-    // `first` is a surrogate; only a high one followed at once by a low one is a character.
-    let second = code_unit(bytes, 6).filter(|unit| (0xDC00..=0xDFFF).contains(unit));
-    let character = second
-        .filter(|_| first < 0xDC00)
+    // `first` is a surrogate, and only a low one may follow. Were `first` low too, the sum would lie beyond U+10FFFF.
+    let character = code_unit(bytes, 6)
+        .filter(|second| (0xDC00..=0xDFFF).contains(second))
         .and_then(|second| char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)))
         .ok_or(JsonErrorKind::LoneSurrogate)?;
     Ok(Escape { character, length: 12 })

@@ -204,6 +204,22 @@ fn a_line_of_known_members_is_read_in_place() {
 }
 
 #[test]
+fn a_value_has_limits_of_its_own_inside_a_longer_line() {
+    let line = br#"{"payload":{"x":[1,2]},"rest":[[[]]]}"#;
+    let inner = JsonLimits { input_bytes_max: 11, depth_max: 2, nodes_max: 4 };
+    let read = |limits: &JsonLimits| {
+        let mut reader = CanonicalReader::new(line, &JsonLimits::PAYLOAD).unwrap();
+        reader.expect(br#"{"payload":"#).unwrap();
+        reader.object_within(limits).map_err(|error| (error.kind, error.offset))
+    };
+    assert_eq!(read(&inner), Ok(&br#"{"x":[1,2]}"#[..]));
+    let tight = JsonLimits { input_bytes_max: 10, ..inner };
+    assert_eq!(read(&tight), Err((JsonErrorKind::TooLarge, 21)));
+    assert_eq!(read(&JsonLimits { depth_max: 1, ..inner }), Err((JsonErrorKind::TooDeep, 16)));
+    assert_eq!(read(&JsonLimits { nodes_max: 3, ..inner }), Err((JsonErrorKind::TooManyNodes, 19)));
+}
+
+#[test]
 fn typed_integers_are_exact_or_refused() {
     use JsonErrorKind::{
         IntegerNotRepresentable, InvalidNumber, NotCanonical, UnexpectedByte, UnexpectedEnd,
