@@ -186,7 +186,7 @@ impl Pass<'_> {
         }
         let name = self.string()?;
         let before = self.scratch.members.get(first..).and_then(<[Member]>::last);
-        let order = before.map(|before| order::compare(self.bytes, before.name, name));
+        let order = before.map(|before| order::compare(self.text, before.name, name));
         if order == Some(Ordering::Equal) {
             return Err(JsonError::new(JsonErrorKind::DuplicateMember, name.start - 1));
         }
@@ -206,11 +206,11 @@ impl Pass<'_> {
         self.copy_run();
         let Canonicalizer { members, unsorted } = &mut *self.scratch;
         let members = members.get_mut(first..).unwrap_or_default();
-        let bytes = self.bytes;
+        let text = self.text;
         members.sort_unstable_by(|a, b| {
-            order::compare(bytes, a.name, b.name).then(a.start.cmp(&b.start))
+            order::compare(text, a.name, b.name).then(a.start.cmp(&b.start))
         });
-        refuse_duplicates(bytes, members)?;
+        refuse_duplicates(text, members)?;
         unsorted.clear();
         unsorted.extend_from_slice(self.out.get(body..).unwrap_or_default());
         self.out.truncate(body);
@@ -361,11 +361,11 @@ impl Pass<'_> {
 }
 
 /// Refuses the first name of the input that sorted `members` hold a second time.
-fn refuse_duplicates(bytes: &[u8], members: &[Member]) -> Result<(), JsonError> {
+fn refuse_duplicates(text: &str, members: &[Member]) -> Result<(), JsonError> {
     let repeated = members
         .windows(2)
         .filter_map(|pair| match pair {
-            [a, b] if order::compare(bytes, a.name, b.name).is_eq() => Some(b.name.start - 1),
+            [a, b] if order::compare(text, a.name, b.name).is_eq() => Some(b.name.start - 1),
             _ => None,
         })
         .min();

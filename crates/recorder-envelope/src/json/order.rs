@@ -18,73 +18,89 @@ pub(crate) struct Name {
 
 /// Compares two well-formed names of one text.
 #[inline]
-pub(crate) fn compare(text: &[u8], left: Name, right: Name) -> Ordering {
-    let left_bytes = text.get(left.start..left.end).unwrap_or_default();
-    let right_bytes = text.get(right.start..right.end).unwrap_or_default();
+pub(crate) fn compare(text: &str, left: Name, right: Name) -> Ordering {
     if left.escaped || right.escaped {
-        return compare_escaped(left_bytes, right_bytes);
+        let name = |name: Name| text.get(name.start..name.end).unwrap_or_default();
+        return compare_escaped(name(left), name(right));
     }
-    compare_plain(left_bytes, right_bytes)
+    let name = |name: Name| text.as_bytes().get(name.start..name.end).unwrap_or_default();
+    compare_plain(name(left), name(right))
 }
 
 #[inline]
 fn compare_plain(left: &[u8], right: &[u8]) -> Ordering {
     for (&a, &b) in left.iter().zip(right) {
         if a != b {
-            return rank(a).cmp(&rank(b));
+            return rank_byte(a).cmp(&rank_byte(b));
         }
     }
     left.len().cmp(&right.len())
 }
 
 /// Moves the lead bytes of U+E000–U+FFFF behind those of the supplementary planes.
-const fn rank(byte: u8) -> u8 {
+const fn rank_byte(byte: u8) -> u8 {
     match byte {
         0xEE | 0xEF => byte + 0x10,
         _ => byte,
     }
 }
 
+/// Moves U+E000–U+FFFF behind the supplementary planes.
+const fn rank_character(character: char) -> u32 {
+    match character {
+        '\u{e000}'..='\u{ffff}' => character as u32 + 0x11_0000,
+        _ => character as u32,
+    }
+}
+
+/// Decodes only where the spellings differ, so that thousands of long names with an escape in each sort as fast as others.
 #[cold]
-fn compare_escaped(left: &[u8], right: &[u8]) -> Ordering {
-    Units::new(left).cmp(Units::new(right))
-}
-
-/// The UTF-8 bytes of an escaped name after unescaping, ranked.
-struct Units<'a> {
-    rest: &'a [u8],
-    /// Bytes of the escape just read, still to be given out, last first.
-    pending: [u8; 4],
-    pending_count: usize,
-}
-
-impl<'a> Units<'a> {
-    fn new(rest: &'a [u8]) -> Self {
-        Self { rest, pending: [0; 4], pending_count: 0 }
+fn compare_escaped(left: &str, right: &str) -> Ordering {
+    let (mut left, mut right) = (left, right);
+    loop {
+        let shared = shared_prefix(left, right);
+        match (split_character(left, shared), split_character(right, shared)) {
+            (Some((a, left_rest)), Some((b, right_rest))) if a == b => {
+                (left, right) = (left_rest, right_rest);
+            }
+            (a, b) => {
+                let rank = |split: Option<(char, &str)>| split.map(|(a, _)| rank_character(a));
+                return rank(a).cmp(&rank(b));
+            }
+        }
     }
 }
 
-impl Iterator for Units<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
-        if let Some(last) = self.pending_count.checked_sub(1) {
-            self.pending_count = last;
-            return self.pending.get(last).map(|&byte| rank(byte));
+/// How many bytes both names spell alike, without the part of a character or an escape that they share by chance.
+fn shared_prefix(left: &str, right: &str) -> usize {
+    let bytes = left.as_bytes();
+    let same = bytes.iter().zip(right.as_bytes()).take_while(|(a, b)| a == b).count();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..same).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        let start = at + found;
+        at = start + escape_length(bytes.get(start..).unwrap_or_default());
+        if at > same {
+            return start;
         }
-        let (&first, tail) = self.rest.split_first()?;
-        if first != b'\\' {
-            self.rest = tail;
-            return Some(rank(first));
-        }
-        // Names are compared only after they were read without error.
-        let escape = escape::read(self.rest).ok()?;
-        self.rest = self.rest.get(escape.length..).unwrap_or_default();
-        let length = escape.character.encode_utf8(&mut self.pending).len();
-        self.pending.get_mut(..length)?.reverse();
-        self.pending_count = length;
-        self.next()
     }
+    let boundary = (0..=same).rev().find(|&end| left.is_char_boundary(end));
+    boundary.unwrap_or(0)
+}
+
+/// Names are compared only after they were read without error, so an escape here always has a length.
+fn escape_length(bytes: &[u8]) -> usize {
+    escape::read(bytes).map_or(1, |escape| escape.length)
+}
+
+/// The character at `at`, unescaped, and what follows its spelling; `None` at the end.
+fn split_character(name: &str, at: usize) -> Option<(char, &str)> {
+    let rest = name.get(at..)?;
+    let first = rest.chars().next()?;
+    if first != '\\' {
+        return Some((first, rest.get(first.len_utf8()..)?));
+    }
+    let escape = escape::read(rest.as_bytes()).ok()?;
+    Some((escape.character, rest.get(escape.length..)?))
 }
 
 #[cfg(test)]
@@ -98,7 +114,7 @@ mod tests {
         let start = left.len();
         let left_name = Name { start: 0, end: start, escaped: left.contains('\\') };
         let right_name = Name { start, end: text.len(), escaped: right.contains('\\') };
-        assert_eq!(compare(text.as_bytes(), left_name, right_name), expected, "{left} {right}");
+        assert_eq!(compare(&text, left_name, right_name), expected, "{left} {right}");
     }
 
     #[test]
@@ -140,6 +156,12 @@ mod tests {
             }
         }
         check_order("a", "ab", Ordering::Less);
+        check_order("\\/", "/a", Ordering::Less);
+        check_order("\\\\n", "\\n", Ordering::Greater);
+        check_order("\\n\\u0041x", "\\n\\u0042", Ordering::Less);
+        check_order("\\ud83d\\ude00b", "\\ud83d\\ude01a", Ordering::Less);
+        check_order("\\/é", "\\/è", Ordering::Greater);
+        check_order("\\/\\u00e9", "/é", Ordering::Equal);
         check_order("\\u0061", "a", Ordering::Equal);
     }
 }

@@ -353,7 +353,7 @@ impl<'a> CanonicalReader<'a> {
     #[inline]
     fn name_after(&mut self, before: Option<Name>) -> Result<Name, JsonError> {
         let name = self.quoted()?;
-        let kind = match before.map(|before| order::compare(self.bytes(), before, name)) {
+        let kind = match before.map(|before| order::compare(self.text, before, name)) {
             None | Some(Ordering::Less) => return Ok(name),
             Some(Ordering::Equal) => JsonErrorKind::DuplicateMember,
             Some(Ordering::Greater) => JsonErrorKind::NotCanonical,
