@@ -2,6 +2,7 @@
 //!
 //! Bundles are built by the engine and read by the verifier; this module is what both agree on.
 
+pub mod archive;
 pub mod layout;
 pub mod manifest;
 pub mod proof;
