@@ -68,11 +68,15 @@ pub enum CommitError {
         segment_id: SegmentId,
     },
     /// The commit does not continue the stream: wrong position, sequence, link, count or order of steps.
+    /// Nothing was written.
     #[error("the commit does not continue the stream: {detail}")]
     Discontinuity {
         /// What does not follow.
         detail: String,
     },
+    /// The store was opened for reading only. Nothing was written.
+    #[error("the store is open for reading only")]
+    ReadOnly,
     /// Too many operations wait for the writer. Nothing was written; try again later.
     #[error("the store's queue is full ({capacity} operations)")]
     QueueFull {

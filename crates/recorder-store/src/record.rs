@@ -28,7 +28,7 @@ pub enum Step {
     Append(Vec<SealedEnvelope>),
     /// Seals the open segment.
     Seal(SignedSeal),
-    /// Keeps a checkpoint.
+    /// Keeps a checkpoint: none smaller than the one before, and of one size only with one root.
     Checkpoint(StoredCheckpoint),
 }
 
@@ -63,8 +63,18 @@ pub struct Commit {
     pub steps: Vec<Step>,
     /// Attachment bytes that the appended envelopes refer to; bytes stored before are not stored twice.
     pub attachments: Vec<Attachment>,
-    /// Tiles that become full.
+    /// The tiles that become full, all of them, as `full_tiles_completed` lists them.
     pub tiles: Vec<Tile>,
+}
+
+impl Commit {
+    /// The envelopes that it appends, in order.
+    pub fn envelopes(&self) -> impl Iterator<Item = &SealedEnvelope> {
+        self.steps.iter().flat_map(|step| match step {
+            Step::Append(envelopes) => envelopes.as_slice(),
+            _ => &[],
+        })
+    }
 }
 
 /// The open segment of a stream.
@@ -97,6 +107,28 @@ pub struct StreamHead {
     pub last_sealed: Option<SegmentRecord>,
     /// The newest checkpoint.
     pub checkpoint: Option<StoredCheckpoint>,
+}
+
+impl StreamHead {
+    /// Where a stream stands that has never been written.
+    pub const EMPTY: Self = Self {
+        next_position: 0,
+        chain_head: None,
+        last_recorded_at: None,
+        segment_count: 0,
+        open_segment: None,
+        last_sealed: None,
+        checkpoint: None,
+    };
+
+    /// What a commit on this head must expect.
+    pub fn expected(&self) -> ExpectedHead {
+        ExpectedHead {
+            next_position: self.next_position,
+            chain_head: self.chain_head,
+            open_segment: self.open_segment.as_ref().map(|open| open.genesis.segment_id),
+        }
+    }
 }
 
 /// A segment as stored.
