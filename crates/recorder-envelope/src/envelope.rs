@@ -288,6 +288,11 @@ impl PreparedEnvelope {
         &self.fields
     }
 
+    /// The payload and its salt.
+    pub fn payload(&self) -> &SaltedPayload {
+        &self.payload
+    }
+
     /// The hash of the hashable view.
     pub fn content_hash(&self) -> ContentHash {
         self.content_hash

@@ -98,22 +98,35 @@ struct ViewSlices<'a> {
     trace_id: &'a [u8],
 }
 
-/// A line that has the form of a sealed envelope. Its hashes are what it states, not what was computed.
+/// `actor_id` and `attachment_refs`.
 #[derive(Clone, Copy, Debug)]
-pub struct EnvelopeLine<'a> {
-    view: ViewSlices<'a>,
+struct ActorMembers<'a> {
+    slice: &'a [u8],
     actor_id: CanonicalString<'a>,
     attachment_refs: &'a [u8],
     attachment_ref_count: usize,
+}
+
+/// `envelope_id`, `environment_id`, `event_type` and `parent_ids`.
+#[derive(Clone, Copy, Debug)]
+struct EventMembers<'a> {
+    slice: &'a [u8],
+    envelope_id: EnvelopeId,
     environment_id: CanonicalString<'a>,
     event_type: &'a str,
     parent_ids: &'a [u8],
     parent_id_count: usize,
+}
+
+/// A line that has the form of a sealed envelope. Its hashes are what it states, not what was computed.
+#[derive(Clone, Copy, Debug)]
+pub struct EnvelopeLine<'a> {
+    view: ViewSlices<'a>,
+    actor: ActorMembers<'a>,
+    event: EventMembers<'a>,
     session_id: Option<CanonicalString<'a>>,
     trace_id: Option<CanonicalString<'a>>,
     payload: Option<(&'a [u8], PayloadSalt)>,
-    /// The envelope's name.
-    pub envelope_id: EnvelopeId,
     /// When, as the producer claims.
     pub claimed_time: UtcTimestamp,
     /// The stated commitment to the payload.
@@ -141,14 +154,19 @@ impl<'a> EnvelopeLine<'a> {
         Reader { json: CanonicalReader::new(line, &LINE)? }.envelope()
     }
 
+    /// The envelope's name.
+    pub fn envelope_id(&self) -> EnvelopeId {
+        self.event.envelope_id
+    }
+
     /// Who acted.
     pub fn actor_id(&self) -> CanonicalString<'a> {
-        self.actor_id
+        self.actor.actor_id
     }
 
     /// What happened.
     pub fn event_type(&self) -> &'a str {
-        self.event_type
+        self.event.event_type
     }
 
     /// The canonical payload and its salt, unless withheld.
@@ -190,19 +208,19 @@ impl<'a> EnvelopeLine<'a> {
     /// The parents, in order.
     pub fn parent_ids(&self) -> impl Iterator<Item = EnvelopeId> + 'a {
         // The reader has parsed every one of them before.
-        self.parent_ids.split(|byte| *byte == b',').filter_map(|item| {
+        self.event.parent_ids.split(|byte| *byte == b',').filter_map(|item| {
             EnvelopeId::parse(item.strip_prefix(b"\"")?.strip_suffix(b"\"")?).ok()
         })
     }
 
     /// How many parents there are.
     pub fn parent_id_count(&self) -> usize {
-        self.parent_id_count
+        self.event.parent_id_count
     }
 
     /// How many attachment references there are.
     pub fn attachment_ref_count(&self) -> usize {
-        self.attachment_ref_count
+        self.actor.attachment_ref_count
     }
 
     /// The attachment references, in order.
@@ -211,7 +229,7 @@ impl<'a> EnvelopeLine<'a> {
     ///
     /// `LineError` if the slice no longer parses, which that of a line that was read does not do.
     pub fn attachment_refs(&self) -> Result<AttachmentRefs, LineError> {
-        serde_json::from_slice(self.attachment_refs).map_err(|_| LineError {
+        serde_json::from_slice(self.actor.attachment_refs).map_err(|_| LineError {
             offset: 0,
             fault: LineFault::List { member: "attachment_refs" },
         })
@@ -227,10 +245,11 @@ impl<'a> EnvelopeLine<'a> {
         let optional =
             |text: Option<CanonicalString<'_>>| text.map(|text| text.unescaped().into_owned());
         let fields = EnvelopeFields {
-            envelope_id: self.envelope_id,
-            event_type: EventType::new(self.event_type).map_err(identity)?,
-            actor_id: ActorId::new(self.actor_id.unescaped().into_owned()).map_err(identity)?,
-            environment_id: EnvironmentId::new(self.environment_id.unescaped().into_owned())
+            envelope_id: self.event.envelope_id,
+            event_type: EventType::new(self.event.event_type).map_err(identity)?,
+            actor_id: ActorId::new(self.actor.actor_id.unescaped().into_owned())
+                .map_err(identity)?,
+            environment_id: EnvironmentId::new(self.event.environment_id.unescaped().into_owned())
                 .map_err(identity)?,
             claimed_time: self.claimed_time,
             trace_id: optional(self.trace_id).map(TraceId::new).transpose().map_err(identity)?,
@@ -273,73 +292,37 @@ impl<'a> Reader<'a> {
 
     /// Reads all twenty members in their order.
     fn envelope(mut self) -> Result<EnvelopeLine<'a>, LineError> {
-        let start = self.json.position();
-        self.json.expect(b"{\"actor_id\":")?;
-        let actor_id = self.name(ActorId::check)?;
-        self.json.expect(b",\"attachment_refs\":")?;
-        let (attachment_refs, attachment_ref_count) = self.attachment_refs()?;
-        let actor_to_refs = self.json.since(start);
+        let actor = self.actor()?;
         let chain_hash = ChainHash::from_bytes(self.hex(b",\"chain_hash\":", "chain_hash")?);
-        self.json.expect(b",")?;
-        let start = self.json.position();
-        let claimed_time =
-            self.time(b"\"claimed_time\":", "claimed_time", UtcTimestamp::parse_canonical)?;
-        let view_claimed_time = self.json.since(start);
+        let (claimed_time, claimed_time_slice) = self.claimed_time()?;
         let content_hash =
             ContentHash::from_bytes(self.hex(b",\"content_hash\":", "content_hash")?);
-        self.json.expect(b",")?;
-        let start = self.json.position();
-        let envelope_id = self.uuid(b"\"envelope_id\":", EnvelopeId::parse)?;
-        self.json.expect(b",\"environment_id\":")?;
-        let environment_id = self.name(EnvironmentId::check)?;
-        self.json.expect(b",\"event_type\":")?;
-        let event_type = self.plain_name(EventType::check)?;
-        self.json.expect(b",\"parent_ids\":")?;
-        let (parent_ids, parent_id_count) = self.parent_ids()?;
-        let envelope_to_parents = self.json.since(start);
-        let payload_bytes = self.payload()?;
-        self.json.expect(b",")?;
-        let start = self.json.position();
-        let payload_commitment = PayloadCommitment::from_bytes(
-            self.hex(b"\"payload_commitment\":", "payload_commitment")?,
-        );
-        let view_payload_commitment = self.json.since(start);
-        let payload = self.salted(payload_bytes)?;
+        let event = self.event()?;
+        let payload = self.payload()?;
+        let (payload_commitment, payload_commitment_slice) = self.payload_commitment()?;
+        let payload = self.salted(payload)?;
         let place = self.place()?;
-        self.json.expect(b",")?;
-        let start = self.json.position();
-        self.json.expect(b"\"session_id\":")?;
-        let session_id = self.json_null_or_name(SessionId::check)?;
-        let view_session_id = self.json.since(start);
+        let (session_id, session_id_slice) =
+            self.optional_name(b"\"session_id\":", SessionId::check)?;
         let signature = self.signature()?;
-        self.json.expect(b",")?;
-        let start = self.json.position();
-        self.json.expect(b"\"trace_id\":")?;
-        let trace_id = self.json_null_or_name(TraceId::check)?;
-        let view_trace_id = self.json.since(start);
+        let (trace_id, trace_id_slice) = self.optional_name(b"\"trace_id\":", TraceId::check)?;
         self.json.expect(b"}")?;
         self.json.finish()?;
         let view = ViewSlices {
-            actor_to_refs,
-            claimed_time: view_claimed_time,
-            envelope_to_parents,
-            payload_commitment: view_payload_commitment,
-            session_id: view_session_id,
-            trace_id: view_trace_id,
+            actor_to_refs: actor.slice,
+            claimed_time: claimed_time_slice,
+            envelope_to_parents: event.slice,
+            payload_commitment: payload_commitment_slice,
+            session_id: session_id_slice,
+            trace_id: trace_id_slice,
         };
         Ok(EnvelopeLine {
             view,
-            actor_id,
-            attachment_refs,
-            attachment_ref_count,
-            environment_id,
-            event_type,
-            parent_ids,
-            parent_id_count,
+            actor,
+            event,
             session_id,
             trace_id,
             payload,
-            envelope_id,
             claimed_time,
             payload_commitment,
             content_hash,
@@ -347,6 +330,67 @@ impl<'a> Reader<'a> {
             place,
             signature,
         })
+    }
+
+    /// Reads `actor_id` and `attachment_refs`.
+    fn actor(&mut self) -> Result<ActorMembers<'a>, LineError> {
+        let start = self.json.position();
+        self.json.expect(b"{\"actor_id\":")?;
+        let actor_id = self.name(ActorId::check)?;
+        self.json.expect(b",\"attachment_refs\":")?;
+        let (attachment_refs, attachment_ref_count) = self.attachment_refs()?;
+        let slice = self.json.since(start);
+        Ok(ActorMembers { slice, actor_id, attachment_refs, attachment_ref_count })
+    }
+
+    fn claimed_time(&mut self) -> Result<(UtcTimestamp, &'a [u8]), LineError> {
+        self.json.expect(b",")?;
+        let start = self.json.position();
+        let time =
+            self.time(b"\"claimed_time\":", "claimed_time", UtcTimestamp::parse_canonical)?;
+        Ok((time, self.json.since(start)))
+    }
+
+    /// Reads `envelope_id` to `parent_ids`.
+    fn event(&mut self) -> Result<EventMembers<'a>, LineError> {
+        self.json.expect(b",")?;
+        let start = self.json.position();
+        let envelope_id = self.uuid(b"\"envelope_id\":", EnvelopeId::parse)?;
+        self.json.expect(b",\"environment_id\":")?;
+        let environment_id = self.name(EnvironmentId::check)?;
+        self.json.expect(b",\"event_type\":")?;
+        let event_type = self.name(EventType::check)?.as_raw();
+        self.json.expect(b",\"parent_ids\":")?;
+        let (parent_ids, parent_id_count) = self.parent_ids()?;
+        let slice = self.json.since(start);
+        Ok(EventMembers {
+            slice,
+            envelope_id,
+            environment_id,
+            event_type,
+            parent_ids,
+            parent_id_count,
+        })
+    }
+
+    fn payload_commitment(&mut self) -> Result<(PayloadCommitment, &'a [u8]), LineError> {
+        self.json.expect(b",")?;
+        let start = self.json.position();
+        let bytes = self.hex(b"\"payload_commitment\":", "payload_commitment")?;
+        Ok((PayloadCommitment::from_bytes(bytes), self.json.since(start)))
+    }
+
+    /// Reads an identifier that may be null; returns its whole member too.
+    fn optional_name(
+        &mut self,
+        literal: &'static [u8],
+        check: fn(&str) -> Result<(), IdentityError>,
+    ) -> Result<(Option<CanonicalString<'a>>, &'a [u8]), LineError> {
+        self.json.expect(b",")?;
+        let start = self.json.position();
+        self.json.expect(literal)?;
+        let text = if self.json.take(b"null") { None } else { Some(self.name(check)?) };
+        Ok((text, self.json.since(start)))
     }
 
     /// Reads a string that keeps the rules of an identifier.
@@ -362,24 +406,6 @@ impl<'a> Reader<'a> {
         };
         checked.map_err(|error| Self::fault(offset, LineFault::Identity(error)))?;
         Ok(text)
-    }
-
-    /// Reads an identifier that can hold nothing that JSON escapes.
-    fn plain_name(
-        &mut self,
-        check: fn(&str) -> Result<(), IdentityError>,
-    ) -> Result<&'a str, LineError> {
-        self.name(check).map(|text| text.as_raw())
-    }
-
-    fn json_null_or_name(
-        &mut self,
-        check: fn(&str) -> Result<(), IdentityError>,
-    ) -> Result<Option<CanonicalString<'a>>, LineError> {
-        if self.json.take(b"null") {
-            return Ok(None);
-        }
-        self.name(check).map(Some)
     }
 
     /// Reads a digest or the like: `N` bytes as lower-case hex.

@@ -1,1 +1,20 @@
-//! The engine: the only writer, segment lifecycle, queries, checkpoints, the bundle builder.
+//! The engine: the only writer, segment lifecycle, queries, checkpoints, bundles, fsck.
+//!
+//! Data flows one way: prepared envelopes go in at [`Recorder::append_batch`], the only way in, and come out of
+//! the store through [`query`], [`bundle`] and [`fsck`]. Time, ids and randomness arrive as arguments.
+
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod ids;
+pub mod log;
+pub mod query;
+pub mod receipt;
+mod startup;
+mod stream;
+
+pub use config::{AutoSeal, RecorderConfig};
+pub use engine::{Recorder, Submission};
+pub use error::{AppendError, OpenError, SealError};
+pub use receipt::{Receipt, SealReceipt};

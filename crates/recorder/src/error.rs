@@ -1,0 +1,139 @@
+//! Why the engine did not do what it was asked, by whose fault it is.
+
+use recorder_core::hash::AttachmentHash;
+use recorder_core::identity::{EnvelopeId, SegmentId};
+use recorder_store::{CommitError, Corruption, ReadError};
+
+use crate::ids::NoRandomness;
+
+/// Why an append returned no receipts. Nothing was written unless it says so.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// An envelope with this id is in the stream, and says something else.
+    #[error("envelope {id} is in the stream with other content")]
+    EnvelopeConflict {
+        /// Its place in the batch.
+        index: usize,
+        /// The id.
+        id: EnvelopeId,
+    },
+    /// Two envelopes of the batch have this id.
+    #[error("envelope {id} stands twice in the batch")]
+    RepeatedEnvelope {
+        /// The id.
+        id: EnvelopeId,
+    },
+    /// An envelope refers to an attachment that is neither stored nor in the batch.
+    #[error(
+        "envelope {envelope_id} refers to attachment {content_hash}, which neither the store nor the batch holds"
+    )]
+    AttachmentMissing {
+        /// The envelope.
+        envelope_id: EnvelopeId,
+        /// The attachment.
+        content_hash: AttachmentHash,
+    },
+    /// An attachment came along that no envelope of its submission refers to.
+    #[error("attachment {content_hash} came along, but its envelope does not refer to it")]
+    AttachmentUnreferenced {
+        /// The attachment.
+        content_hash: AttachmentHash,
+    },
+    /// More envelopes than one batch may hold.
+    #[error("batch has {count} envelopes; at most {count_max} are allowed")]
+    BatchTooLarge {
+        /// The envelopes that it has.
+        count: usize,
+        /// The most that is allowed.
+        count_max: usize,
+    },
+    /// The stream has no room for more positions.
+    #[error("the stream is full")]
+    StreamFull,
+    /// The stream promises signatures and this recorder has no signer.
+    #[error("the stream promises signatures; open the recorder with its signer")]
+    SignerRequired,
+    /// Too many callers wait. Try again later.
+    #[error("too many operations wait ({capacity}); try again")]
+    QueueFull {
+        /// How many may wait.
+        capacity: usize,
+    },
+    /// Another writer moved the stream. The recorder stops writing until it is opened again.
+    #[error("another writer moved the stream; open the recorder again")]
+    HeadMoved,
+    /// The commit was not confirmed and may have landed. Open the recorder again and record the same ids: what
+    /// landed is answered as replayed.
+    #[error("the commit was not confirmed and may have landed; open the recorder again and repeat")]
+    OutcomeUnknown(#[source] CommitError),
+    /// An earlier commit was not confirmed, or the head was lost. Nothing is written until the recorder is opened again.
+    #[error("the recorder stopped writing; open it again")]
+    Latched,
+    /// Stored data contradicts itself.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(#[source] Corruption),
+    /// The store failed.
+    #[error("the store could not be written: {0}")]
+    Storage(#[source] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read: {0}")]
+    Read(#[source] ReadError),
+    /// The system gives no randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// Why a segment was not opened or sealed, or a checkpoint not signed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SealError {
+    /// A segment is open already.
+    #[error("segment {segment_id} is open already; seal it first")]
+    AlreadyOpen {
+        /// The open segment.
+        segment_id: SegmentId,
+    },
+    /// No segment is open.
+    #[error("no segment is open")]
+    NoneOpen,
+    /// The open segment holds nothing, and an empty segment is never sealed.
+    #[error("segment {segment_id} is empty; an empty segment is never sealed")]
+    Empty {
+        /// The open segment.
+        segment_id: SegmentId,
+    },
+    /// There is nothing that a checkpoint could cover.
+    #[error("the stream holds no envelopes")]
+    NothingRecorded,
+    /// There is no signer.
+    #[error("no signer is configured")]
+    NoSigner,
+    /// The store refused or failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+/// Why a recorder was not opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// What is stored does not follow from its own hashes.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(#[source] Corruption),
+    /// The signer's key is not the one that signed this stream's last checkpoint.
+    #[error(
+        "the signer's key is not the one that signed the last checkpoint of {stream}; rotate instead of replacing it"
+    )]
+    SignerMismatch {
+        /// The stream.
+        stream: String,
+    },
+    /// The store could not be read.
+    #[error("the store could not be read: {0}")]
+    Read(#[from] ReadError),
+}
+
+impl OpenError {
+    /// A corruption at `place`.
+    pub(crate) fn corrupt(place: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Corrupt(Corruption { place: place.into(), detail: detail.into() })
+    }
+}

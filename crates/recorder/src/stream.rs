@@ -1,0 +1,318 @@
+//! The end of one stream as the writer knows it: pure state that plans commits and never touches a store.
+//!
+//! A plan is made on a copy. The copy replaces the state only after the commit returned, so a failed commit
+//! leaves no trace here.
+
+use recorder_core::hash::ChainHash;
+use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
+use recorder_core::time::RecordedAt;
+use recorder_envelope::checkpoint::{self, Checkpoint, CheckpointError, SignedCheckpoint};
+use recorder_envelope::envelope::{POSITION_MAX, Place, PreparedEnvelope, SealedEnvelope};
+use recorder_envelope::preimage;
+use recorder_envelope::segment::{
+    Predecessor, SealReason, SegmentGenesis, SegmentSeal, SignedSeal, SigningPromise,
+};
+use recorder_envelope::signing::SecretKey;
+use recorder_store::{ExpectedHead, Step, StoredCheckpoint, Tile};
+
+use crate::config::RecorderConfig;
+use crate::log::LogEdge;
+
+/// What planning needs besides the state.
+pub(crate) struct Planner<'a> {
+    pub(crate) config: &'a RecorderConfig,
+    pub(crate) signer: Option<&'a SecretKey>,
+    pub(crate) now: RecordedAt,
+    /// A fresh id for each segment that the plan may open.
+    pub(crate) segment_id: &'a mut dyn FnMut() -> Result<SegmentId, crate::ids::NoRandomness>,
+}
+
+impl Planner<'_> {
+    fn promise(&self) -> SigningPromise {
+        match self.signer {
+            None => SigningPromise::None,
+            Some(_) if self.config.sign_envelopes => SigningPromise::Envelopes,
+            Some(_) => SigningPromise::Checkpoints,
+        }
+    }
+}
+
+/// The open segment.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenState {
+    pub(crate) genesis: SegmentGenesis,
+    pub(crate) envelope_count: u64,
+    pub(crate) first_envelope_id: Option<EnvelopeId>,
+    pub(crate) last_envelope_id: Option<EnvelopeId>,
+}
+
+/// Why no plan could be made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("the stream is full")]
+    StreamFull,
+    #[error("the stream promises signatures")]
+    SignerRequired,
+    #[error(transparent)]
+    NoRandomness(#[from] crate::ids::NoRandomness),
+    #[error("the checkpoint cannot be signed: {0}")]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// Steps and tiles of one commit, and the seals among them.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) tiles: Vec<Tile>,
+}
+
+/// Where the stream stands, in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamState {
+    pub(crate) stream: StreamId,
+    pub(crate) next_position: u64,
+    /// What the next link follows within the open segment, or the head of the last sealed one.
+    pub(crate) chain_head: Option<ChainHash>,
+    pub(crate) last_recorded_at: Option<RecordedAt>,
+    pub(crate) segment_count: u64,
+    pub(crate) open: Option<OpenState>,
+    pub(crate) predecessor: Option<Predecessor>,
+    /// The strongest promise so far.
+    pub(crate) promise: SigningPromise,
+    pub(crate) edge: LogEdge,
+    pub(crate) checkpoint: Option<StoredCheckpoint>,
+}
+
+impl StreamState {
+    /// A stream that was never written.
+    pub(crate) fn new(stream: StreamId) -> Self {
+        Self {
+            stream,
+            next_position: 0,
+            chain_head: None,
+            last_recorded_at: None,
+            segment_count: 0,
+            open: None,
+            predecessor: None,
+            promise: SigningPromise::None,
+            edge: LogEdge::default(),
+            checkpoint: None,
+        }
+    }
+
+    /// What a commit must find in the store.
+    pub(crate) fn expected(&self) -> ExpectedHead {
+        ExpectedHead {
+            next_position: self.next_position,
+            chain_head: self.chain_head,
+            open_segment: self.open.as_ref().map(|open| open.genesis.segment_id),
+        }
+    }
+
+    /// Never earlier than what was recorded last.
+    fn recorded_at(&self, now: RecordedAt) -> RecordedAt {
+        self.last_recorded_at.map_or(now, |last| last.max(now))
+    }
+
+    /// Opens a segment.
+    pub(crate) fn plan_open(
+        &mut self,
+        planner: &mut Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        let promise = planner.promise();
+        if promise < self.promise {
+            return Err(PlanError::SignerRequired);
+        }
+        let genesis = SegmentGenesis {
+            segment_id: (planner.segment_id)()?,
+            stream: self.stream.clone(),
+            segment_index: self.segment_count,
+            first_position: self.next_position,
+            opened_at: self.recorded_at(planner.now),
+            signing: promise,
+            heartbeat_seconds: 0,
+            predecessor: self.predecessor.clone(),
+        };
+        plan.steps.push(Step::Open(genesis.clone()));
+        self.promise = promise;
+        self.segment_count += 1;
+        self.open = Some(OpenState {
+            genesis,
+            envelope_count: 0,
+            first_envelope_id: None,
+            last_envelope_id: None,
+        });
+        Ok(())
+    }
+
+    /// Appends `envelopes`, opening and sealing segments as the policy says; returns them sealed.
+    pub(crate) fn plan_append(
+        &mut self,
+        envelopes: Vec<PreparedEnvelope>,
+        planner: &mut Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        if planner.promise() < self.promise {
+            return Err(PlanError::SignerRequired);
+        }
+        if self.next_position + envelopes.len() as u64 > POSITION_MAX {
+            return Err(PlanError::StreamFull);
+        }
+        self.plan_due_seal(planner, plan)?;
+        let mut waiting = envelopes.into_iter();
+        while waiting.len() > 0 {
+            if self.open.is_none() {
+                self.plan_open(planner, plan)?;
+            }
+            let Some(open) = &self.open else { continue };
+            let room = planner.config.auto_seal.count_max().saturating_sub(open.envelope_count);
+            let count = usize::try_from(room).unwrap_or(usize::MAX);
+            let sealed = self.seal_envelopes(waiting.by_ref().take(count), planner, plan);
+            plan.steps.push(Step::Append(sealed));
+            self.plan_count_seal(planner, plan)?;
+        }
+        Ok(())
+    }
+
+    /// Gives each envelope its place, its link and, where promised, its signature.
+    fn seal_envelopes(
+        &mut self,
+        envelopes: impl Iterator<Item = PreparedEnvelope>,
+        planner: &Planner<'_>,
+        plan: &mut Plan,
+    ) -> Vec<SealedEnvelope> {
+        let recorded_at = self.recorded_at(planner.now);
+        let signer = planner.signer.filter(|_| planner.config.sign_envelopes);
+        let mut sealed = Vec::with_capacity(envelopes.size_hint().0);
+        let Some(open) = &mut self.open else { return sealed };
+        let mut previous = match self.chain_head {
+            Some(head) if open.envelope_count > 0 => head,
+            _ => preimage::chain_start(&open.genesis.hash()),
+        };
+        for envelope in envelopes {
+            let place = Place {
+                segment_id: open.genesis.segment_id,
+                sequence: open.envelope_count,
+                position: self.next_position,
+                recorded_at,
+            };
+            let mut envelope = envelope.seal(place, &previous);
+            envelope.signature =
+                signer.map(|key| key.sign_envelope(&envelope.content_hash, &envelope.chain_hash));
+            previous = envelope.chain_hash;
+            let id = envelope.fields.envelope_id;
+            open.first_envelope_id.get_or_insert(id);
+            open.last_envelope_id = Some(id);
+            open.envelope_count += 1;
+            self.next_position += 1;
+            self.edge.push(&previous, &mut plan.tiles);
+            sealed.push(envelope);
+        }
+        if !sealed.is_empty() {
+            self.chain_head = Some(previous);
+            self.last_recorded_at = Some(recorded_at);
+        }
+        sealed
+    }
+
+    /// Seals a segment that was open too long, or that promises less than this recorder now can.
+    fn plan_due_seal(
+        &mut self,
+        planner: &mut Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        let Some(open) = self.open.as_ref().filter(|open| open.envelope_count > 0) else {
+            return Ok(());
+        };
+        let age = planner.now.nanoseconds().saturating_sub(open.genesis.opened_at.nanoseconds());
+        let overdue =
+            planner.config.auto_seal.open_nanoseconds_max().is_some_and(|most| age >= most);
+        if overdue {
+            self.plan_seal(SealReason::Duration, planner, plan)?;
+        } else if open.genesis.signing < planner.promise() {
+            self.plan_seal(SealReason::Manual, planner, plan)?;
+        }
+        Ok(())
+    }
+
+    /// Seals a segment that is full.
+    fn plan_count_seal(
+        &mut self,
+        planner: &mut Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        let most = planner.config.auto_seal.count_max();
+        match &self.open {
+            Some(open) if open.envelope_count >= most => {
+                self.plan_seal(SealReason::Count, planner, plan)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Seals the open segment, which must hold something, and signs a checkpoint over it.
+    pub(crate) fn plan_seal(
+        &mut self,
+        reason: SealReason,
+        planner: &mut Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let (Some(chain_head), Some(first_envelope_id), Some(last_envelope_id)) =
+            (self.chain_head, open.first_envelope_id, open.last_envelope_id)
+        else {
+            self.open = Some(open);
+            return Ok(());
+        };
+        let seal = SegmentSeal {
+            segment_id: open.genesis.segment_id,
+            genesis_hash: open.genesis.hash(),
+            envelope_count: open.envelope_count,
+            chain_head,
+            first_envelope_id,
+            last_envelope_id,
+            reason,
+            sealed_at: self.recorded_at(planner.now),
+            tree_size: self.edge.size(),
+            root_hash: self.edge.root(),
+        };
+        let seal_hash = seal.hash();
+        self.predecessor = Some(Predecessor { segment_id: seal.segment_id, chain_head, seal_hash });
+        let signature = planner.signer.map(|key| key.sign_seal(&seal_hash));
+        plan.steps.push(Step::Seal(SignedSeal { seal, signature }));
+        self.plan_checkpoint(planner, plan)
+    }
+
+    /// Signs a checkpoint over the whole log, unless the newest covers it already.
+    pub(crate) fn plan_checkpoint(
+        &mut self,
+        planner: &Planner<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), PlanError> {
+        let Some(key) = planner.signer else { return Ok(()) };
+        // Never two notes over one size, and none over an empty log.
+        let newest = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);
+        if self.edge.size() <= newest {
+            return Ok(());
+        }
+        let signed = self.sign_checkpoint(planner.config, key)?;
+        let stored = StoredCheckpoint {
+            tree_size: signed.checkpoint().tree_size(),
+            root_hash: signed.checkpoint().root(),
+            note: signed.render(),
+        };
+        plan.steps.push(Step::Checkpoint(stored.clone()));
+        self.checkpoint = Some(stored);
+        Ok(())
+    }
+
+    fn sign_checkpoint(
+        &self,
+        config: &RecorderConfig,
+        key: &SecretKey,
+    ) -> Result<SignedCheckpoint, CheckpointError> {
+        let origin = checkpoint::origin(config.log_name.as_str(), &self.stream);
+        Checkpoint::new(origin, self.edge.size(), self.edge.root())?.sign(key)
+    }
+}
