@@ -484,7 +484,7 @@ fn refusal(writer: &mut Writer, error: CommitError) -> AppendError {
         CommitError::Corrupt(corruption) => latch(writer, AppendError::Corrupt(corruption)),
         CommitError::Latched => latch(writer, AppendError::Latched),
         error @ CommitError::OutcomeUnknown(_) => latch(writer, AppendError::OutcomeUnknown(error)),
-        error @ CommitError::Storage(_) => AppendError::Storage(error),
+        error @ (CommitError::Storage(_) | CommitError::ReadOnly) => AppendError::Storage(error),
         CommitError::HeadMoved { .. }
         | CommitError::SegmentOpen { .. }
         | CommitError::SegmentNotOpen { .. }
