@@ -1,4 +1,8 @@
-//! Names of a bundle's parts, in the order in which an archive holds them.
+//! Names of a bundle's parts.
+//!
+//! An archive holds, in this order: the manifest, its signature, the checkpoint, the README, then for each
+//! segment its genesis, its seal and its envelopes, then the proofs, then attachments by hash. The manifest's
+//! signature, the checkpoint, seals and proofs are there only where there is something to say; the README always is.
 
 use recorder_core::hash::AttachmentHash;
 

@@ -1,4 +1,9 @@
 //! Lines of `proofs/000000.jsonl`: what ties an incomplete selection to the log.
+//!
+//! All gap anchors stand first, by position; then all inclusion paths, by position. There is a gap anchor for
+//! each maximal run of omitted envelopes within a segment that the bundle holds something of, and an inclusion
+//! path for the first and the last envelope of each maximal run of included positions (one path where they
+//! are the same). A bundle that holds the whole log from position 0 has no such part.
 
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_core::identity::SegmentId;
