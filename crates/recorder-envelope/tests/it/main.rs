@@ -7,3 +7,4 @@ mod checkpoints;
 mod json;
 mod merkle;
 mod signatures;
+mod vector_file;
