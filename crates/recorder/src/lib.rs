@@ -3,10 +3,12 @@
 //! Data flows one way: prepared envelopes go in at [`Recorder::append_batch`], the only way in, and come out of
 //! the store through [`query`], [`bundle`] and [`fsck`]. Time, ids and randomness arrive as arguments.
 
+pub mod bundle;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod fsck;
 pub mod ids;
 pub mod log;
 pub mod query;

@@ -1,0 +1,53 @@
+//! Why no bundle was built.
+
+use recorder_core::hash::AttachmentHash;
+use recorder_store::{Corruption, ReadError};
+
+/// Why no bundle was built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The store holds nothing of this stream.
+    #[error("the store has no stream {stream}")]
+    NoSuchStream {
+        /// The stream.
+        stream: String,
+    },
+    /// No envelope matches; an empty bundle proves nothing.
+    #[error("the selector selects no envelope")]
+    NothingSelected,
+    /// More than any verifier accepts.
+    #[error("the selection has more than {count_max} {what}; select less")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// The most that is allowed.
+        count_max: u64,
+    },
+    /// A document would be larger than any reader accepts.
+    #[error("the document would have more than {size_bytes_max} bytes; build an archive instead")]
+    DocumentTooLarge {
+        /// The most that is allowed.
+        size_bytes_max: u64,
+    },
+    /// An attachment that an envelope refers to is not stored.
+    #[error("attachment {content_hash} is not stored")]
+    AttachmentMissing {
+        /// The attachment.
+        content_hash: AttachmentHash,
+    },
+    /// Stored data contradicts itself.
+    #[error("the store is corrupt: {0}")]
+    Corrupt(#[source] Corruption),
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The spool or the output failed.
+    #[error("the bundle could not be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl BuildError {
+    pub(super) fn corrupt(place: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Corrupt(Corruption { place: place.into(), detail: detail.into() })
+    }
+}

@@ -1,0 +1,448 @@
+//! The whole read: every stored envelope, segment, tile, checkpoint and attachment is re-derived.
+//!
+//! What is wrong with the data is a finding; an error means that the store could not be read. Signatures are
+//! checked against the keys that are given, by name; the full verdict on authenticity is the bundle verifier's.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use recorder_core::filter::EnvelopeFilter;
+use recorder_core::hash::{AttachmentHash, ChainHash, KeyId, TreeHash};
+use recorder_core::identity::{SegmentId, StreamId};
+use recorder_core::limits::FINDINGS_MAX;
+use recorder_envelope::checkpoint::SignedCheckpoint;
+use recorder_envelope::envelope::SealedEnvelope;
+use recorder_envelope::preimage;
+use recorder_envelope::segment::{Predecessor, SigningPromise};
+use recorder_envelope::signing::PublicKey;
+use recorder_store::{Corruption, ReadError, SegmentRecord, Store, Tile};
+use serde::Serialize;
+
+use crate::log::LogEdge;
+
+/// What was read, and everything that is wrong with it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FsckReport {
+    /// Streams that were read.
+    pub streams: u64,
+    /// Segments that were re-derived.
+    pub segments: u64,
+    /// Envelopes that were re-derived.
+    pub envelopes: u64,
+    /// Attachments that were re-hashed.
+    pub attachments: u64,
+    /// Signatures that were checked.
+    pub signatures: u64,
+    /// The first thousand findings.
+    pub findings: Vec<Finding>,
+    /// All findings.
+    pub finding_count: u64,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    /// Where.
+    pub place: String,
+    /// What.
+    pub detail: String,
+}
+
+impl FsckReport {
+    /// Whether nothing is wrong.
+    pub fn is_clean(&self) -> bool {
+        self.finding_count == 0
+    }
+
+    fn add(&mut self, place: impl Into<String>, detail: impl Into<String>) {
+        self.finding_count += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { place: place.into(), detail: detail.into() });
+        }
+    }
+
+    /// Notes a corruption that ended a read; what follows it is still read where it can be.
+    fn add_corrupt<T>(&mut self, read: Result<T, ReadError>) -> Result<Option<T>, ReadError> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(ReadError::Corrupt(Corruption { place, detail })) => {
+                self.add(place, detail);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Reads everything. `keys` are those whose signatures are checked; `progress` hears the envelopes read so far.
+///
+/// # Errors
+///
+/// `ReadError` when the store cannot answer at all.
+pub fn fsck(
+    store: &dyn Store,
+    keys: &[PublicKey],
+    progress: &mut dyn FnMut(u64),
+) -> Result<FsckReport, ReadError> {
+    let mut report = FsckReport::default();
+    for fault in store.check_medium()? {
+        report.add(fault.place, fault.detail);
+    }
+    let mut attachments = BTreeSet::new();
+    for stream in store.streams()? {
+        report.streams += 1;
+        check_stream(store, &stream, keys, &mut attachments, &mut report, progress)?;
+    }
+    for content_hash in attachments {
+        check_attachment(store, &content_hash, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn check_attachment(
+    store: &dyn Store,
+    content_hash: &AttachmentHash,
+    report: &mut FsckReport,
+) -> Result<(), ReadError> {
+    report.attachments += 1;
+    let read = store.attachment(content_hash);
+    let place = format!("attachment {content_hash}");
+    match report.add_corrupt(read)? {
+        Some(Some(bytes)) if preimage::attachment_hash(&bytes) != *content_hash => {
+            report.add(place, "its bytes have another hash");
+        }
+        Some(None) => report.add(place, "is referred to but not stored"),
+        Some(Some(_)) | None => {}
+    }
+    Ok(())
+}
+
+fn check_stream(
+    store: &dyn Store,
+    stream: &StreamId,
+    keys: &[PublicKey],
+    attachments: &mut BTreeSet<AttachmentHash>,
+    report: &mut FsckReport,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), ReadError> {
+    let head = store.head(stream);
+    let Some(Some(head)) = report.add_corrupt(head)? else {
+        report.add(stream.to_string(), "its head cannot be read");
+        return Ok(());
+    };
+    let mut walk = Walk::new(store, stream, keys, report);
+    walk.segments(head.segment_count)?;
+    let everything = EnvelopeFilter::default();
+    let mut failure = None;
+    let scanned = store.scan(stream, &everything, 0..u64::MAX, &mut |envelope| {
+        attachments
+            .extend(envelope.fields.attachment_refs.as_slice().iter().map(|r| r.content_hash));
+        match walk.envelope(&envelope) {
+            Ok(()) => {
+                progress(walk.report.envelopes);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let finished = walk.finish(head.next_position, head.chain_head)?;
+    report.add_corrupt(scanned)?;
+    check_checkpoint(store, stream, keys, &finished, report)
+}
+
+/// What a walk over a stream leaves: the size of its log and its root.
+struct Finished {
+    size: u64,
+    root: TreeHash,
+}
+
+/// The newest checkpoint must be true of the log that was just recomputed.
+fn check_checkpoint(
+    store: &dyn Store,
+    stream: &StreamId,
+    keys: &[PublicKey],
+    log: &Finished,
+    report: &mut FsckReport,
+) -> Result<(), ReadError> {
+    let read = store.checkpoint(stream, 0);
+    let Some(Some(stored)) = report.add_corrupt(read)? else { return Ok(()) };
+    let place = format!("{stream}, checkpoint at {}", stored.tree_size);
+    let Ok(note) = SignedCheckpoint::parse(stored.note.as_bytes()) else {
+        report.add(place, "its note cannot be read");
+        return Ok(());
+    };
+    let body = note.checkpoint();
+    if (body.tree_size(), body.root()) != (stored.tree_size, stored.root_hash) {
+        report.add(place.clone(), "its note says something else than its row");
+    }
+    if body.tree_size() > log.size {
+        report.add(
+            place.clone(),
+            format!("covers more than the {} envelopes that are stored", log.size),
+        );
+    } else if body.tree_size() == log.size && body.root() != log.root {
+        report.add(place.clone(), "has another root than the log");
+    }
+    if !keys.is_empty() {
+        report.signatures += 1;
+        if !keys.iter().any(|key| note.verify_log_signature(key).is_ok()) {
+            report.add(place, "is not signed by a given key");
+        }
+    }
+    Ok(())
+}
+
+/// One pass over a stream, segment by segment.
+struct Walk<'a> {
+    store: &'a dyn Store,
+    stream: &'a StreamId,
+    keys: &'a [PublicKey],
+    report: &'a mut FsckReport,
+    records: Vec<SegmentRecord>,
+    /// The segment that the next envelope lies in, by index; how many of its envelopes were read.
+    segment: usize,
+    sequence: u64,
+    position: u64,
+    previous: Option<ChainHash>,
+    last_recorded_at: i64,
+    first_id: Option<recorder_core::identity::EnvelopeId>,
+    last_id: Option<recorder_core::identity::EnvelopeId>,
+    edge: LogEdge,
+    full: Vec<Tile>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        store: &'a dyn Store,
+        stream: &'a StreamId,
+        keys: &'a [PublicKey],
+        report: &'a mut FsckReport,
+    ) -> Self {
+        Self {
+            store,
+            stream,
+            keys,
+            report,
+            records: Vec::new(),
+            segment: 0,
+            sequence: 0,
+            position: 0,
+            previous: None,
+            last_recorded_at: 0,
+            first_id: None,
+            last_id: None,
+            edge: LogEdge::default(),
+            full: Vec::new(),
+        }
+    }
+
+    fn place_of_segment(&self, segment_id: SegmentId) -> String {
+        format!("{}, segment {segment_id}", self.stream)
+    }
+
+    /// Reads the segments and checks how each follows the one before.
+    fn segments(&mut self, count: u64) -> Result<(), ReadError> {
+        let read = self.store.segments(self.stream, 0..u64::MAX);
+        self.records = self.report.add_corrupt(read)?.unwrap_or_default();
+        if self.records.len() as u64 != count {
+            let detail = format!("{count} segments are counted, {} are there", self.records.len());
+            self.report.add(self.stream.to_string(), detail);
+        }
+        let (mut predecessor, mut promise) = (None, SigningPromise::None);
+        for (index, record) in self.records.clone().iter().enumerate() {
+            self.report.segments += 1;
+            let genesis = &record.genesis;
+            let place = self.place_of_segment(genesis.segment_id);
+            if genesis.segment_index != index as u64 || genesis.stream != *self.stream {
+                self.report.add(place.clone(), "is not the segment that belongs here");
+            }
+            if genesis.predecessor != predecessor {
+                self.report.add(place.clone(), "its genesis does not name the segment before it");
+            }
+            if genesis.signing < promise {
+                self.report.add(place.clone(), "promises less than the segment before it");
+            }
+            promise = promise.max(genesis.signing);
+            if record.seal.is_none() && index + 1 < self.records.len() {
+                self.report.add(place, "is open, and another follows it");
+            }
+            predecessor = record.seal.as_ref().map(|signed| Predecessor {
+                segment_id: genesis.segment_id,
+                chain_head: signed.seal.chain_head,
+                seal_hash: signed.seal.hash(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Re-derives one envelope.
+    fn envelope(&mut self, envelope: &SealedEnvelope) -> Result<(), ReadError> {
+        self.report.envelopes += 1;
+        self.enter_segment(envelope)?;
+        let place = format!("{}, position {}", self.stream, envelope.place.position);
+        if envelope.place.position != self.position {
+            self.report.add(place.clone(), format!("position {} is missing", self.position));
+        }
+        if envelope.place.sequence != self.sequence {
+            self.report.add(place.clone(), format!("sequence {} is missing", self.sequence));
+        }
+        if envelope.place.recorded_at.nanoseconds() < self.last_recorded_at {
+            self.report.add(place.clone(), "was recorded before the one before it");
+        }
+        let commitment = envelope.recomputed_commitment();
+        if commitment.is_some_and(|computed| computed != envelope.payload_commitment) {
+            self.report.add(place.clone(), "the payload does not match its commitment");
+        }
+        if envelope.recomputed_content_hash() != envelope.content_hash {
+            self.report.add(place.clone(), "the content does not match its hash");
+        }
+        self.check_link(envelope, &place);
+        self.check_signature(envelope, place);
+        self.advance(envelope)
+    }
+
+    fn check_link(&mut self, envelope: &SealedEnvelope, place: &str) {
+        let Some(previous) = self.previous else { return };
+        let at = &envelope.place;
+        let computed =
+            preimage::chain_hash(&previous, at.sequence, at.recorded_at, &envelope.content_hash);
+        if computed != envelope.chain_hash {
+            self.report.add(place, "the chain hash does not follow from the one before");
+        }
+    }
+
+    fn check_signature(&mut self, envelope: &SealedEnvelope, place: String) {
+        let promised = self.records.get(self.segment).map(|record| record.genesis.signing);
+        match &envelope.signature {
+            None if promised == Some(SigningPromise::Envelopes) => {
+                self.report.add(place, "a signature is promised and missing");
+            }
+            Some(signature) => {
+                let Some(key) = self.key(signature.key_id()) else { return };
+                self.report.signatures += 1;
+                if key
+                    .verify_envelope(&envelope.content_hash, &envelope.chain_hash, signature)
+                    .is_err()
+                {
+                    self.report.add(place, "the signature is not valid");
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn key(&self, key_id: KeyId) -> Option<PublicKey> {
+        self.keys.iter().find(|key| key.key_id() == key_id).cloned()
+    }
+
+    /// Ends the segment before and starts the chain of this one.
+    fn enter_segment(&mut self, envelope: &SealedEnvelope) -> Result<(), ReadError> {
+        let current = self.records.get(self.segment).map(|record| record.genesis.segment_id);
+        if self.sequence > 0 && current != Some(envelope.place.segment_id) {
+            self.leave_segment()?;
+            self.segment += 1;
+            self.sequence = 0;
+        }
+        if self.sequence == 0 {
+            self.first_id = Some(envelope.fields.envelope_id);
+            self.previous = None;
+            match self.records.get(self.segment) {
+                Some(record) if record.genesis.segment_id == envelope.place.segment_id => {
+                    self.previous = Some(preimage::chain_start(&record.genesis.hash()));
+                    if record.genesis.first_position != envelope.place.position {
+                        let place = self.place_of_segment(envelope.place.segment_id);
+                        self.report.add(place, "does not begin at its first position");
+                    }
+                }
+                _ => {
+                    let place = self.place_of_segment(envelope.place.segment_id);
+                    self.report
+                        .add(place, "holds envelopes but is not the segment that belongs here");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, envelope: &SealedEnvelope) -> Result<(), ReadError> {
+        self.previous = Some(envelope.chain_hash);
+        self.last_id = Some(envelope.fields.envelope_id);
+        self.last_recorded_at = envelope.place.recorded_at.nanoseconds();
+        self.position = envelope.place.position + 1;
+        self.sequence = envelope.place.sequence + 1;
+        self.edge.push(&envelope.chain_hash, &mut self.full);
+        for tile in std::mem::take(&mut self.full) {
+            let read = self.store.tile(self.stream, tile.coordinates);
+            let stored = self.report.add_corrupt(read)?;
+            if stored.is_some_and(|hashes| hashes != tile.hashes) {
+                let place = format!("{}, tile {:?}", self.stream, tile.coordinates);
+                self.report.add(place, "does not hold the hashes of the log");
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the seal of the segment that was just read with what was read.
+    fn leave_segment(&mut self) -> Result<(), ReadError> {
+        let Some(record) = self.records.get(self.segment).cloned() else { return Ok(()) };
+        let place = self.place_of_segment(record.genesis.segment_id);
+        if record.envelope_count != self.sequence {
+            let detail = format!(
+                "{} envelopes are counted, {} are there",
+                record.envelope_count, self.sequence
+            );
+            self.report.add(place.clone(), detail);
+        }
+        let Some(signed) = &record.seal else { return Ok(()) };
+        let seal = &signed.seal;
+        let holds = seal.segment_id == record.genesis.segment_id
+            && seal.genesis_hash == record.genesis.hash()
+            && seal.envelope_count == self.sequence
+            && Some(seal.chain_head) == self.previous
+            && Some(seal.first_envelope_id) == self.first_id
+            && Some(seal.last_envelope_id) == self.last_id
+            && seal.tree_size == self.edge.size()
+            && seal.root_hash == self.edge.root();
+        if !holds {
+            self.report.add(place.clone(), "its seal does not describe what it holds");
+        }
+        match &signed.signature {
+            None if record.genesis.signing > SigningPromise::None => {
+                self.report.add(place, "a signed seal is promised and the signature is missing");
+            }
+            Some(signature) => {
+                if let Some(key) = self.key(signature.key_id()) {
+                    self.report.signatures += 1;
+                    if key.verify_seal(&seal.hash(), signature).is_err() {
+                        self.report.add(place, "the signature of its seal is not valid");
+                    }
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the last segment and compares the head with what was read.
+    fn finish(
+        mut self,
+        next_position: u64,
+        chain_head: Option<ChainHash>,
+    ) -> Result<Finished, ReadError> {
+        self.leave_segment()?;
+        if self.position != next_position {
+            let detail =
+                format!("{next_position} envelopes are counted, {} are there", self.position);
+            self.report.add(self.stream.to_string(), detail);
+        } else if next_position > 0 && self.previous != chain_head {
+            self.report.add(self.stream.to_string(), "the last envelope is not the chain's head");
+        }
+        Ok(Finished { size: self.edge.size(), root: self.edge.root() })
+    }
+}
