@@ -1,0 +1,5 @@
+//! The integration tests of recorder-verify, one module a subject.
+// Marked as tests throughout, so that helpers may unwrap as the tests themselves do.
+#![cfg(test)]
+
+mod forge;
