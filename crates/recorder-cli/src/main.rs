@@ -1,3 +1,101 @@
-//! The `recorder` command.
+//! The `recorder` command: what operators record with and auditors verify with.
+//!
+//! One answer on standard output, everything else on standard error, and an exit code that scripts can tell
+//! apart. Deliberately absent: evidence rules, which the libraries below hold.
 
-fn main() {}
+#![expect(dead_code, reason = "the commands over a store use the rest")]
+
+mod arguments;
+mod command;
+mod context;
+mod escape;
+mod failure;
+mod output;
+mod passphrase;
+mod progress;
+mod settings;
+mod signer;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use serde::Serialize;
+
+use arguments::{Arguments, Command};
+use context::Context;
+use failure::{Exit, Failure};
+use output::{Answer, Output, Page};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let exit = match Arguments::try_parse_from(&arguments) {
+        Ok(parsed) => run(parsed),
+        Err(error) => explain(&error, wants_json(&arguments)),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run(arguments: Arguments) -> Exit {
+    let output = Output::new(arguments.global.json, arguments.global.quiet);
+    let context = Context::new(output, arguments.global);
+    match dispatch(arguments.command, &context) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            context.output.failure(&failure);
+            failure.class().exit
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(init) => init.run(context),
+        Command::Signer(signer) => signer.run(context),
+        Command::Config(config) => config.run(context),
+        Command::Completions(completions) => completions.run(context),
+        Command::Man(man) => man.run(context),
+    }
+}
+
+/// Whether `--json` stands among the arguments before `--`; asked when they could not be parsed.
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// Answers what could not be parsed: a request for help or for the version, or wrong usage.
+fn explain(error: &clap::Error, json: bool) -> Exit {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if !json {
+        // Nobody is left to tell when printing fails.
+        let _ = error.print();
+        return if asked { Exit::Done } else { Exit::Usage };
+    }
+    let output = Output::new(json, false);
+    let text = error.render().to_string();
+    if asked {
+        let _ = output.answer(&Explanation { text: text.trim_end().to_owned() });
+        return Exit::Done;
+    }
+    output.failure(&Failure::Usage(first_paragraph(&text)));
+    Exit::Usage
+}
+
+#[derive(Serialize)]
+struct Explanation {
+    text: String,
+}
+
+impl Answer for Explanation {
+    fn print(&self, page: &mut Page<'_>) -> std::io::Result<()> {
+        page.block(&self.text)
+    }
+}
+
+/// The parser's complaint without its usage lines.
+fn first_paragraph(text: &str) -> String {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let lines = text.lines().take_while(|line| !line.starts_with("Usage:"));
+    lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}

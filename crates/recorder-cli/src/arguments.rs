@@ -1,0 +1,97 @@
+//! The command line as written: what every command takes, and the list of commands.
+//!
+//! No default and no environment variable is looked at here: `settings` does, so that each value's origin is known.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command;
+use crate::settings::{Flags, Key};
+
+/// Keeps evidence of what happened, and proves it to those who were not there.
+///
+/// Exit codes: 0 done; 1 could not run; 2 wrong usage or configuration; 3 evidence is invalid;
+/// 4 evidence is valid, but something that was required is not proven; 5 refused by policy or state.
+#[derive(Debug, Parser)]
+#[command(name = "recorder", version, disable_help_subcommand = false)]
+pub(crate) struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options for every command")]
+pub(crate) struct Global {
+    /// Answer with one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Leave out notes and progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Configuration file, TOML or JSON
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The database
+    #[arg(long, global = true, value_name = "FILE")]
+    store: Option<OsString>,
+    /// The tenant half of the stream
+    #[arg(long, global = true, value_name = "ID")]
+    tenant_id: Option<OsString>,
+    /// The recorder half of the stream
+    #[arg(long, global = true, value_name = "ID")]
+    recorder_id: Option<OsString>,
+    /// Where signing keys may come from: secure, standard or dev
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<OsString>,
+    /// The signing key's file
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<OsString>,
+    /// File with the key's passphrase
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub(crate) passphrase_file: Option<OsString>,
+    /// Open descriptor with the key's passphrase
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) passphrase_fd: Option<u32>,
+}
+
+impl Global {
+    /// The flags that are settings.
+    pub(crate) fn flags(&self) -> Flags {
+        let given = [
+            (Key::Store, "--store", &self.store),
+            (Key::TenantId, "--tenant-id", &self.tenant_id),
+            (Key::RecorderId, "--recorder-id", &self.recorder_id),
+            (Key::Profile, "--profile", &self.profile),
+            (Key::SignerKeyPath, "--key", &self.key),
+            (Key::SignerPassphrasePath, "--passphrase-file", &self.passphrase_file),
+        ];
+        let set = |(key, flag, value): (Key, &'static str, &Option<OsString>)| {
+            value.clone().map(|value| (key, (flag, value)))
+        };
+        given.into_iter().filter_map(set).collect()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up a directory: configuration, signing key, trust root, database
+    Init(command::init::Init),
+    /// Make and look at signing keys
+    #[command(subcommand)]
+    Signer(command::signer::Signer),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(command::config::Config),
+    /// Print a shell's completion script
+    Completions(command::completions::Completions),
+    /// Print or write the manual pages
+    Man(command::man::Man),
+}

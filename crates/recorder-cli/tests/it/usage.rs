@@ -1,0 +1,53 @@
+//! Help, wrong usage, completion scripts and manual pages.
+
+use super::Sandbox;
+
+#[test]
+fn help_says_what_the_exit_codes_mean() {
+    let run = Sandbox::new().run(&["--help"]);
+    assert_eq!(run.code, 0);
+    assert!(run.stdout.contains("3 evidence is invalid"), "{}", run.stdout);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn an_unknown_command_is_wrong_usage_and_the_near_one_is_named() {
+    let run = Sandbox::new().run(&["signr", "show"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    insta::assert_snapshot!(run.stderr);
+}
+
+#[test]
+fn nothing_at_all_is_wrong_usage() {
+    let run = Sandbox::new().run(&[]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+}
+
+#[test]
+fn every_shell_gets_a_script_with_every_command() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = sandbox.run(&["completions", shell]);
+        assert_eq!(run.code, 0);
+        for word in ["recorder", "init", "signer", "config"] {
+            assert!(run.stdout.contains(word), "{shell} lacks {word}");
+        }
+        let answer = sandbox.json_ok(&["completions", shell]);
+        assert_eq!(answer["script"].as_str().unwrap(), run.stdout);
+    }
+}
+
+#[test]
+fn manual_pages_are_written_once() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("man")).unwrap();
+    let answer = sandbox.json_ok(&["man", "--dir", "man"]);
+    let pages = answer["pages"].as_array().unwrap();
+    assert!(pages.iter().any(|page| page == "man/recorder-signer-generate.1"), "{pages:?}");
+    for page in pages {
+        let text = sandbox.read(page.as_str().unwrap());
+        assert!(text.contains(".SH NAME"), "{page}");
+    }
+    assert_eq!(sandbox.json(&["man", "--dir", "man"]).0, 5);
+    assert!(sandbox.run(&["man"]).stdout.contains(".TH recorder 1"));
+}
