@@ -10,6 +10,7 @@ pub mod fault;
 mod matching;
 pub mod memory;
 pub mod record;
+pub mod sqlite;
 pub mod store;
 
 pub use error::{CommitError, Corruption, ReadError};
@@ -17,4 +18,5 @@ pub use memory::MemoryStore;
 pub use record::{
     Commit, ExpectedHead, OpenSegment, SegmentRecord, Step, StoredCheckpoint, StreamHead, Tile,
 };
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore, Synchronous};
 pub use store::Store;
