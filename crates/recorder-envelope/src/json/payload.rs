@@ -32,6 +32,11 @@ impl CanonicalPayload {
             let offset = input.iter().position(|byte| !blank(byte)).unwrap_or(0);
             return Err(JsonError::new(JsonErrorKind::NotAnObject, offset));
         }
+        // `1e20` is canonical in 21 digits, so a text within the limit may have a form that no reader would take.
+        let bytes_max = JsonLimits::PAYLOAD.input_bytes_max;
+        if canonical.len() > bytes_max {
+            return Err(JsonError::new(JsonErrorKind::TooLarge, bytes_max));
+        }
         Self::own(canonical)
     }
 
@@ -107,6 +112,15 @@ mod tests {
         let refused = CanonicalPayload::from_canonical(br#"{"b":1,"a":2}"#).unwrap_err();
         assert_eq!(refused, JsonError { kind: JsonErrorKind::NotCanonical, offset: 7 });
         assert!(CanonicalPayload::from_canonical("{}\n").is_err());
+    }
+
+    #[test]
+    fn a_payload_that_its_canonical_form_takes_over_the_limit_is_refused() {
+        let numbers = vec!["1e20"; 90_000].join(",");
+        let padding = "x".repeat((3 << 20) - numbers.len());
+        let text = format!(r#"{{"a":"{padding}","b":[{numbers}]}}"#);
+        let refused = JsonError { kind: JsonErrorKind::TooLarge, offset: 4 << 20 };
+        assert_eq!(CanonicalPayload::parse(text.as_bytes()), Err(refused));
     }
 
     #[test]
