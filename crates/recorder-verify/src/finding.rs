@@ -494,6 +494,25 @@ mod tests {
     }
 
     #[test]
+    fn the_format_page_lists_every_code_and_no_other() {
+        let page = include_str!("../../../docs/spec/evidence-format.md");
+        let rows: Vec<String> = FindingCode::ALL
+            .iter()
+            .map(|code| {
+                let (phase, question) = (code.phase().name(), code.question().name());
+                let severity = match code.severity() {
+                    Severity::Failure => "failure",
+                    Severity::Warning => "warning",
+                };
+                format!("| `{code}` | {phase} | {question} | {severity} | {} |", code.meaning())
+            })
+            .collect();
+        let head = "| code | phase | question | severity | meaning |\n|---|---|---|---|---|\n";
+        let table = format!("{head}{}\n\n", rows.join("\n"));
+        assert!(page.contains(&table), "docs/spec/evidence-format.md §16 should have:\n{table}");
+    }
+
+    #[test]
     fn places_read_as_reports_state_them() {
         let part: Box<str> = "proofs/000000.jsonl".into();
         let texts = [

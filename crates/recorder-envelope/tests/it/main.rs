@@ -4,7 +4,13 @@
 
 mod archive;
 mod checkpoints;
+mod envelopes;
+mod format_page;
 mod json;
+mod manifests;
 mod merkle;
+mod samples;
+mod segments;
+mod selectors;
 mod signatures;
 mod vector_file;

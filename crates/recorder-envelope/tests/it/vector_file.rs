@@ -34,8 +34,24 @@ pub(crate) fn check_text(name: &str, text: &str) {
 pub(crate) fn check(name: &str, about: &str, cases: &[Value]) {
     let lines: Vec<String> = cases.iter().map(|case| format!("    {case}")).collect();
     let about = Value::from(about);
+    let lines = lines.join(",\n");
     check_text(
         name,
-        &format!("{{\n  \"about\": {about},\n  \"cases\": [\n{}\n  ]\n}}\n", lines.join(",\n")),
+        &ascii(&format!("{{\n  \"about\": {about},\n  \"cases\": [\n{lines}\n  ]\n}}\n")),
     );
+}
+
+/// JSON with every other character escaped: vectors hold some that must not be seen raw.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }
