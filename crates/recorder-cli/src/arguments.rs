@@ -84,12 +84,31 @@ impl Global {
 pub(crate) enum Command {
     /// Set up a directory: configuration, signing key, trust root, database
     Init(command::init::Init),
+    /// Record envelopes
+    #[command(subcommand)]
+    Envelope(command::envelope::Envelope),
+    /// Look at what is recorded
+    #[command(subcommand)]
+    Query(command::query::Query),
+    /// Open, seal and list segments
+    #[command(subcommand)]
+    Segment(command::segment::Segment),
+    /// Print signed checkpoints of the log
+    #[command(subcommand)]
+    Checkpoint(command::checkpoint::Checkpoint),
+    /// Build, verify and look into bundles
+    #[command(subcommand)]
+    Bundle(command::bundle::Bundle),
     /// Make and look at signing keys
     #[command(subcommand)]
     Signer(command::signer::Signer),
     /// Look at the settings
     #[command(subcommand)]
     Config(command::config::Config),
+    /// Check whether this recorder can do its work
+    Doctor(command::doctor::Doctor),
+    /// Re-derive everything that the database holds
+    Fsck(command::fsck::Fsck),
     /// Print a shell's completion script
     Completions(command::completions::Completions),
     /// Print or write the manual pages

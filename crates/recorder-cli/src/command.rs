@@ -1,7 +1,14 @@
 //! The commands, one file for each noun.
 
+pub(crate) mod bundle;
+pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod envelope;
+pub(crate) mod fsck;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod query;
+pub(crate) mod segment;
 pub(crate) mod signer;

@@ -1,10 +1,19 @@
 //! What a command runs with: its output, the environment, and settings that are resolved when first needed.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use recorder::clock::{Clock as _, SystemClock};
+use recorder::ids::SystemIds;
+use recorder::{AutoSeal, Recorder, RecorderConfig};
+use recorder_core::time::RecordedAt;
+use recorder_store::{SqliteOptions, SqliteStore, Store};
+
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase::PassphraseSource;
-use crate::settings::{DEV_SEED_VARIABLE, Environment, Profile, Settings};
+use crate::settings::{DEV_SEED_VARIABLE, Environment, Profile, SealMode, Settings};
 use crate::signer::{self, DEV_NOTICE, Signer};
 
 /// What a command runs with.
@@ -64,6 +73,51 @@ impl Context {
         Ok(signer::load(settings, &self.environment, &self.passphrase(settings))?)
     }
 
+    /// The only writer of the configured database.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` where the key, the database or the end of a stream is not as it should be.
+    pub(crate) fn recorder(&self, settings: &Settings) -> Result<Recorder, Failure> {
+        let signer = self.signer(settings)?;
+        if signer.is_none() {
+            self.output.note("no signing key is configured: what is recorded will stay unproven");
+        }
+        let store = SqliteStore::open(&settings.store, &options(settings))?;
+        let config = recorder_config(settings)?;
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+        let key = signer.map(|signer| signer.key);
+        Ok(Recorder::open(Arc::new(store), config, clock, ids, key)?)
+    }
+
+    /// The configured database, for reading only, beside a writer or without one.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` where there is none, or it is not one of ours.
+    pub(crate) fn reader(&self, settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(SqliteStore::open_read_only(&settings.store, &options(settings))?))
+    }
+
+    /// Makes a new, empty database.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` rather than touching what is there.
+    pub(crate) fn create_store(&self, path: &Path, settings: &Settings) -> Result<(), Failure> {
+        SqliteStore::create(path, &options(settings)).map(drop).map_err(Failure::from)
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> RecordedAt {
+        SystemClock.now()
+    }
+
+    /// Whether the settings name a signing key, whatever it is worth.
+    pub(crate) fn has_signer(&self, settings: &Settings) -> bool {
+        settings.key_path.is_some() || self.signer_is_seed(settings)
+    }
+
     /// Whether a seed from the environment signs.
     pub(crate) fn signer_is_seed(&self, settings: &Settings) -> bool {
         let has_seed = self.environment.value(DEV_SEED_VARIABLE).is_some();
@@ -75,4 +129,25 @@ impl Context {
             self.output.set_notice(DEV_NOTICE);
         }
     }
+}
+
+fn options(settings: &Settings) -> SqliteOptions {
+    SqliteOptions { synchronous: settings.synchronous, ..SqliteOptions::default() }
+}
+
+fn recorder_config(settings: &Settings) -> Result<RecorderConfig, Failure> {
+    let (count, seconds) = (settings.seal_count, settings.seal_duration_seconds);
+    let auto_seal = match settings.seal_mode {
+        SealMode::None => Ok(AutoSeal::NONE),
+        SealMode::AfterCount => AutoSeal::after_count(count),
+        SealMode::AfterDuration => AutoSeal::after_duration(seconds),
+        SealMode::Combined => AutoSeal::combined(count, seconds),
+    };
+    Ok(RecorderConfig {
+        recorder_id: settings.stream.recorder_id.clone(),
+        log_name: settings.log_name.clone(),
+        auto_seal: auto_seal.map_err(Failure::Engine)?,
+        startup_verification_depth: settings.startup_verification_depth,
+        sign_envelopes: settings.sign_envelopes,
+    })
 }

@@ -7,7 +7,20 @@ use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
 
+use recorder::bundle::BuildError;
+use recorder::ids::NoRandomness;
+use recorder::query::QueryError;
+use recorder::{AppendError, SealError};
+use recorder_core::filter::FilterError;
+use recorder_core::identity::{IdentityError, StreamId};
+use recorder_envelope::attachment::AttachmentError;
+use recorder_envelope::checkpoint::CheckpointError;
+use recorder_envelope::envelope::ParentIdsError;
+use recorder_envelope::json::JsonError;
+use recorder_envelope::selector::SelectorError;
+use recorder_envelope::trust_root::TrustRootError;
 use recorder_fs::FileError;
+use recorder_store::ReadError;
 
 use crate::passphrase::PassphraseError;
 use crate::settings::SettingsError;
@@ -25,6 +38,7 @@ pub(crate) enum Exit {
     /// Evidence is invalid.
     Invalid,
     /// Evidence is valid, and something that was required is not proven.
+    #[expect(dead_code, reason = "for `bundle verify`")]
     Unproven,
     /// Policy or the present state forbids it.
     Refused,
@@ -73,6 +87,77 @@ pub(crate) enum Failure {
         /// What the system answered.
         source: io::Error,
     },
+    /// A payload is no JSON object that evidence can hold.
+    #[error("the payload is refused: {0}")]
+    Payload(#[source] JsonError),
+    /// A text is no identifier.
+    #[error(transparent)]
+    Identity(IdentityError),
+    /// Parents break a rule.
+    #[error(transparent)]
+    Parents(ParentIdsError),
+    /// Attachments break a rule.
+    #[error(transparent)]
+    Attachment(AttachmentError),
+    /// A filter, a page size or a cursor breaks a rule.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A selector file is no selector.
+    #[error(transparent)]
+    Selector(SelectorError),
+    /// A trust root file is no trust root.
+    #[error("the trust root is refused")]
+    TrustRoot(#[source] TrustRootError),
+    /// A note is no checkpoint.
+    #[error("the checkpoint is refused")]
+    Checkpoint(#[source] CheckpointError),
+    /// The input of an import could not be read.
+    #[error("the input could not be read")]
+    Input(#[source] io::Error),
+    /// Receipts could not be written; what they acknowledge is recorded all the same.
+    #[error("receipts could not be written; what was recorded stays recorded")]
+    Receipts(#[source] io::Error),
+    /// A file was not opened.
+    #[error("{path}")]
+    Path {
+        /// Its path.
+        path: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The database was not opened.
+    #[error(transparent)]
+    Store(#[from] recorder_store::OpenError),
+    /// The engine refused its settings.
+    #[error(transparent)]
+    Engine(recorder::config::ConfigError),
+    /// The engine refused the stored streams.
+    #[error(transparent)]
+    Open(#[from] recorder::OpenError),
+    /// Nothing was recorded.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// No segment was opened or sealed, or no checkpoint signed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The database could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// No bundle was built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The database knows nothing of this stream.
+    #[error("nothing is recorded of stream {stream}")]
+    NoStream {
+        /// The stream.
+        stream: String,
+    },
+    /// The stream has no checkpoint.
+    #[error("the stream has no checkpoint")]
+    NoCheckpoint,
+    /// The system gives no randomness.
+    #[error(transparent)]
+    NoRandomness(NoRandomness),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[source] io::Error),
@@ -128,9 +213,48 @@ impl Failure {
             Self::Signer(error) => signer(error),
             Self::Exists { .. } => Class::new("already_exists", Exit::Refused)
                 .hint("nothing was written; choose another directory or move the file away"),
-            Self::Directory { .. } => Class::new("io", Exit::CouldNotRun),
+            Self::Directory { .. } | Self::Path { .. } => Class::new("io", Exit::CouldNotRun),
+            Self::Payload(_) => Class::new("payload_invalid", Exit::Usage),
+            Self::Identity(_) => Class::new("identity_invalid", Exit::Usage),
+            Self::Parents(_) => Class::new("parents_invalid", Exit::Usage),
+            Self::Attachment(_) => Class::new("attachment_invalid", Exit::Usage),
+            Self::Filter(_) => Class::new("filter_invalid", Exit::Usage),
+            Self::Selector(_) => Class::new("selector_invalid", Exit::Usage),
+            Self::TrustRoot(_) => Class::new("trust_root_invalid", Exit::Usage),
+            Self::Checkpoint(_) => Class::new("checkpoint_invalid", Exit::Usage),
+            Self::Engine(_) => Class::new("config_invalid", Exit::Usage),
+            Self::Input(_) => Class::new("input_failed", Exit::CouldNotRun),
+            Self::Receipts(_) => Class::new("receipts_failed", Exit::CouldNotRun)
+                .hint("import again: what is recorded is counted, not repeated"),
+            Self::Store(error) => store(error),
+            Self::Open(error) => open(error),
+            Self::Append(error) => append(error),
+            Self::Seal(error) => seal(error),
+            Self::Read(error) => read(error),
+            Self::Build(error) => build(error),
+            Self::NoStream { .. } => Class::new("no_such_stream", Exit::Refused)
+                .hint("--tenant-id and --recorder-id name the stream"),
+            Self::NoCheckpoint => Class::new("no_checkpoint", Exit::Refused)
+                .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
+            Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
             Self::Output(_) => Class::new("output_failed", Exit::CouldNotRun),
             Self::Internal(_) => Class::new("internal", Exit::CouldNotRun),
+        }
+    }
+}
+
+impl Failure {
+    /// Of a stream that was never written.
+    pub(crate) fn no_stream(stream: &StreamId) -> Self {
+        Self::NoStream { stream: stream.to_string() }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Filter(error) => Self::Filter(error),
+            QueryError::Read(error) => Self::Read(error),
         }
     }
 }
@@ -211,5 +335,98 @@ fn passphrase(error: &PassphraseError) -> Class {
         PassphraseError::Mismatch | PassphraseError::Length => {
             Class::new("passphrase_invalid", Exit::CouldNotRun)
         }
+    }
+}
+
+const CORRUPT_HINT: &str =
+    "keep the file as it is; `recorder fsck` names everything that is wrong with it";
+
+fn store(error: &recorder_store::OpenError) -> Class {
+    use recorder_store::OpenError;
+    match error {
+        OpenError::NotFound { .. } => Class::new("store_not_found", Exit::CouldNotRun)
+            .hint("`recorder init` makes a database; --store names another one"),
+        OpenError::AlreadyExists { .. } => Class::new("already_exists", Exit::Refused),
+        OpenError::InUse { .. } => Class::new("store_in_use", Exit::Refused)
+            .hint("a database has one writer at a time; wait for it or stop it"),
+        OpenError::NotOurs { .. } => Class::new("store_not_ours", Exit::Refused),
+        OpenError::OtherVersion { .. } => Class::new("store_version", Exit::Refused),
+        OpenError::SchemaTampered { .. } => {
+            Class::new("store_tampered", Exit::Invalid).hint(CORRUPT_HINT)
+        }
+        OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        OpenError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
+    }
+}
+
+fn open(error: &recorder::OpenError) -> Class {
+    use recorder::OpenError;
+    match error {
+        OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused),
+        OpenError::Read(error) => read(error),
+    }
+}
+
+fn read(error: &ReadError) -> Class {
+    match error {
+        ReadError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        ReadError::Storage(_) | ReadError::Closed => {
+            Class::new("storage_failed", Exit::CouldNotRun)
+        }
+    }
+}
+
+fn append(error: &AppendError) -> Class {
+    match error {
+        AppendError::EnvelopeConflict { .. } => Class::new("envelope_conflict", Exit::Refused)
+            .hint("an id names one envelope for ever; record the other content under a new id"),
+        AppendError::RepeatedEnvelope { .. } => Class::new("envelope_repeated", Exit::Refused),
+        AppendError::AttachmentMissing { .. } => Class::new("attachment_missing", Exit::Refused),
+        AppendError::AttachmentUnreferenced { .. } => {
+            Class::new("attachment_unreferenced", Exit::Refused)
+        }
+        AppendError::BatchTooLarge { .. } => Class::new("batch_too_large", Exit::Usage),
+        AppendError::StreamFull => Class::new("stream_full", Exit::Refused),
+        AppendError::SignerRequired => Class::new("signer_required", Exit::Refused)
+            .hint("configure the key that signed this stream so far: signer.key_path or --key"),
+        AppendError::QueueFull { .. } => Class::new("queue_full", Exit::CouldNotRun),
+        AppendError::HeadMoved => Class::new("head_moved", Exit::CouldNotRun)
+            .hint("something else wrote to the database; run the command again"),
+        AppendError::OutcomeUnknown(_) => Class::new("commit_outcome_unknown", Exit::CouldNotRun)
+            .hint("run the command again with the same ids: what landed is counted as replayed"),
+        AppendError::Latched => Class::new("writer_latched", Exit::CouldNotRun),
+        AppendError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        AppendError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
+        AppendError::Read(error) => read(error),
+        AppendError::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
+    }
+}
+
+fn seal(error: &SealError) -> Class {
+    match error {
+        SealError::AlreadyOpen { .. } => Class::new("segment_already_open", Exit::Refused),
+        SealError::NoneOpen => Class::new("no_segment_open", Exit::Refused),
+        SealError::Empty { .. } => Class::new("segment_empty", Exit::Refused),
+        SealError::NothingRecorded => Class::new("nothing_recorded", Exit::Refused),
+        SealError::NoSigner => Class::new("signer_not_configured", Exit::Refused)
+            .hint("`recorder signer generate` makes a key; name it as signer.key_path or --key"),
+        SealError::Append(error) => append(error),
+    }
+}
+
+fn build(error: &BuildError) -> Class {
+    match error {
+        BuildError::NoSuchStream { .. } => Class::new("no_such_stream", Exit::Refused)
+            .hint("--tenant-id and --recorder-id name the stream"),
+        BuildError::NothingSelected => Class::new("nothing_selected", Exit::Refused),
+        BuildError::TooMuch { .. } => Class::new("selection_too_large", Exit::Refused),
+        BuildError::DocumentTooLarge { .. } => Class::new("document_too_large", Exit::Refused),
+        BuildError::AttachmentMissing { .. } => {
+            Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT)
+        }
+        BuildError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        BuildError::Read(error) => read(error),
+        BuildError::Io(_) => Class::new("io", Exit::CouldNotRun),
     }
 }

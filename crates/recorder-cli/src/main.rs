@@ -3,13 +3,12 @@
 //! One answer on standard output, everything else on standard error, and an exit code that scripts can tell
 //! apart. Deliberately absent: evidence rules, which the libraries below hold.
 
-#![expect(dead_code, reason = "the commands over a store use the rest")]
-
 mod arguments;
 mod command;
 mod context;
 mod escape;
 mod failure;
+mod lines;
 mod output;
 mod passphrase;
 mod progress;
@@ -52,6 +51,13 @@ fn run(arguments: Arguments) -> Exit {
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Init(init) => init.run(context),
+        Command::Envelope(envelope) => envelope.run(context),
+        Command::Query(query) => query.run(context),
+        Command::Segment(segment) => segment.run(context),
+        Command::Checkpoint(checkpoint) => checkpoint.run(context),
+        Command::Bundle(bundle) => bundle.run(context),
+        Command::Doctor(doctor) => doctor.run(context),
+        Command::Fsck(fsck) => fsck.run(context),
         Command::Signer(signer) => signer.run(context),
         Command::Config(config) => config.run(context),
         Command::Completions(completions) => completions.run(context),

@@ -17,6 +17,11 @@ impl Progress {
         Self::new(output, what, total, template)
     }
 
+    /// Counts up.
+    pub(crate) fn count(output: &Output, what: &'static str) -> Self {
+        Self::new(output, what, None, "{human_pos} {msg} {per_sec}")
+    }
+
     fn new(output: &Output, what: &'static str, total: Option<u64>, template: &str) -> Self {
         if !output.shows_progress() {
             return Self(ProgressBar::hidden());

@@ -16,6 +16,7 @@ use recorder_core::identity::{LogName, RecorderId, StreamId, TenantId};
 use recorder_core::limits::SEGMENT_ENVELOPES_MAX;
 use recorder_envelope::checkpoint::LOG_NAME_DEFAULT;
 use recorder_fs::FileError;
+pub(crate) use recorder_store::Synchronous;
 
 pub(crate) use file::Value;
 use file::Written;
@@ -139,15 +140,6 @@ pub(crate) enum SealMode {
     AfterDuration,
     /// Whichever comes first.
     Combined,
-}
-
-/// What a commit waits for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Synchronous {
-    /// The disk.
-    Full,
-    /// The operating system; a power cut may lose what was acknowledged.
-    Normal,
 }
 
 /// Names that a setting may have, in words.

@@ -103,6 +103,8 @@ impl Init {
             recorder_fs::write_new(&layout.trust_root, &trust_root)?;
             files.push(layout.trust_root.clone());
         }
+        context.create_store(&layout.store, &settings)?;
+        files.push(layout.store.clone());
         let seeded = context.signer_is_seed(&settings);
         let text = config_text(&settings, key.is_some(), seeded)?;
         recorder_fs::write_new(&layout.config, text.as_bytes())?;
