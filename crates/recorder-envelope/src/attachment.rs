@@ -1,5 +1,7 @@
 //! Attachments: bytes named by their SHA-256, and the references that envelopes hold (evidence format §3).
 
+use std::sync::Arc;
+
 use recorder_core::hash::AttachmentHash;
 use recorder_core::identity::ContentType;
 use recorder_core::limits::{ATTACHMENT_BYTES_MAX, ATTACHMENT_REFS_MAX};
@@ -95,11 +97,11 @@ impl From<AttachmentRefs> for Vec<AttachmentRef> {
     }
 }
 
-/// Attachment bytes with the reference that names them.
+/// Attachment bytes with the reference that names them. Copies share the bytes.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Attachment {
     reference: AttachmentRef,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
 }
 
 impl Attachment {
@@ -117,7 +119,8 @@ impl Attachment {
             });
         }
         let content_hash = preimage::attachment_hash(&bytes);
-        Ok(Self { reference: AttachmentRef { content_hash, content_type, size_bytes }, bytes })
+        let reference = AttachmentRef { content_hash, content_type, size_bytes };
+        Ok(Self { reference, bytes: Arc::new(bytes) })
     }
 
     /// How envelopes refer to these bytes.

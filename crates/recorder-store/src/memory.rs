@@ -108,8 +108,8 @@ impl Stream {
         self.head = head;
     }
 
-    fn append(&mut self, envelopes: Vec<SealedEnvelope>) {
-        for envelope in envelopes {
+    fn append(&mut self, envelopes: Arc<Vec<SealedEnvelope>>) {
+        for envelope in Arc::unwrap_or_clone(envelopes) {
             if let Some(segment) = self.segments.last_mut() {
                 segment.envelope_count += 1;
                 segment.chain_head = Some(envelope.chain_hash);
@@ -294,7 +294,7 @@ impl Store for MemoryStore {
         tree_size_min: u64,
     ) -> Result<Option<StoredCheckpoint>, ReadError> {
         Ok(self.read(stream, None, |stream| {
-            stream.checkpoints.last().filter(|kept| kept.tree_size >= tree_size_min).cloned()
+            stream.checkpoints.iter().find(|kept| kept.tree_size >= tree_size_min).cloned()
         }))
     }
 

@@ -1,5 +1,7 @@
 //! What goes into a store and comes out of it.
 
+use std::sync::Arc;
+
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::time::RecordedAt;
@@ -24,8 +26,8 @@ pub struct ExpectedHead {
 pub enum Step {
     /// Opens a segment.
     Open(SegmentGenesis),
-    /// Appends envelopes to the open segment.
-    Append(Vec<SealedEnvelope>),
+    /// Appends envelopes to the open segment. They are shared with the caller, who gets them back if the commit is refused.
+    Append(Arc<Vec<SealedEnvelope>>),
     /// Seals the open segment.
     Seal(SignedSeal),
     /// Keeps a checkpoint: none smaller than the one before, and of one size only with one root.

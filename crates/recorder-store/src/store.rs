@@ -116,7 +116,7 @@ pub trait Store: Send + Sync {
     /// `ReadError` when the store cannot answer.
     fn attachment(&self, content_hash: &AttachmentHash) -> Result<Option<Vec<u8>>, ReadError>;
 
-    /// The newest checkpoint of `stream` of at least `tree_size_min`.
+    /// The oldest checkpoint of `stream` of at least `tree_size_min`; the newest stands in the head.
     ///
     /// # Errors
     ///

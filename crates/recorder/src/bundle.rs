@@ -48,6 +48,20 @@ pub enum Compression {
     Deflate,
 }
 
+/// Which size of the log a bundle is tied to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum AnchorAt {
+    /// The newest checkpoint, or, in a stream without checkpoints, the log as it is.
+    #[default]
+    Newest,
+    /// The oldest checkpoint of at least this size, so that the same request gives the same bytes for ever; in a
+    /// stream without such a checkpoint, the log at this size.
+    Oldest {
+        /// Envelopes that the log must hold.
+        tree_size: u64,
+    },
+}
+
 /// What to build.
 pub struct BuildRequest<'a> {
     /// The stream.
@@ -56,6 +70,8 @@ pub struct BuildRequest<'a> {
     pub selector: Selector,
     /// When the bundle is built.
     pub created_at: UtcTimestamp,
+    /// The log that the bundle is tied to.
+    pub anchor: AnchorAt,
     /// How parts are kept in an archive.
     pub compression: Compression,
     /// Signs the manifest, where there is a signer.
@@ -95,20 +111,25 @@ struct Anchor {
     checkpoint: Option<SignedCheckpoint>,
 }
 
-/// Takes the newest checkpoint, or, in a stream that signs nothing, the log as it is.
-fn anchor(store: &dyn Store, stream: &StreamId) -> Result<Anchor, BuildError> {
+/// The checkpoint that is asked for, or the log where there is none.
+fn anchor(store: &dyn Store, request: &BuildRequest<'_>) -> Result<Anchor, BuildError> {
+    let stream = &request.stream;
     let head = store
         .head(stream)?
         .ok_or_else(|| BuildError::NoSuchStream { stream: stream.to_string() })?;
-    match &head.checkpoint {
-        Some(checkpoint) => signed_anchor(checkpoint),
-        None => {
-            let tree_size = head.next_position;
-            let root_hash = merkle::root_at(&log::reader(store, stream, tree_size), tree_size)
-                .map_err(|error| BuildError::corrupt("tiles", error.to_string()))?;
-            Ok(Anchor { tree_size, root_hash, checkpoint: None })
+    let (checkpoint, tree_size) = match request.anchor {
+        AnchorAt::Newest => (head.checkpoint, head.next_position),
+        AnchorAt::Oldest { tree_size } if tree_size > head.next_position => {
+            return Err(BuildError::BeyondLog { tree_size, size: head.next_position });
         }
+        AnchorAt::Oldest { tree_size } => (store.checkpoint(stream, tree_size)?, tree_size),
+    };
+    if let Some(checkpoint) = checkpoint {
+        return signed_anchor(&checkpoint);
     }
+    let root_hash = merkle::root_at(&log::reader(store, stream, tree_size), tree_size)
+        .map_err(|error| BuildError::corrupt("tiles", error.to_string()))?;
+    Ok(Anchor { tree_size, root_hash, checkpoint: None })
 }
 
 fn signed_anchor(checkpoint: &StoredCheckpoint) -> Result<Anchor, BuildError> {
@@ -128,7 +149,7 @@ fn assemble(
     spool: &mut dyn Spool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Assembled, BuildError> {
-    let anchor = anchor(store, &request.stream)?;
+    let anchor = anchor(store, request)?;
     let selection = Selection::read(store, request, anchor.tree_size, spool, progress)?;
     if selection.envelope_count == 0 {
         return Err(BuildError::NothingSelected);

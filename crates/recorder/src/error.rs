@@ -2,6 +2,7 @@
 
 use recorder_core::hash::AttachmentHash;
 use recorder_core::identity::{EnvelopeId, SegmentId};
+use recorder_envelope::checkpoint::CheckpointError;
 use recorder_store::{CommitError, Corruption, ReadError};
 
 use crate::ids::NoRandomness;
@@ -50,8 +51,10 @@ pub enum AppendError {
     /// The stream has no room for more positions.
     #[error("the stream is full")]
     StreamFull,
-    /// The stream promises signatures and this recorder has no signer.
-    #[error("the stream promises signatures; open the recorder with its signer")]
+    /// The stream promises signatures that this recorder is not set up to make.
+    #[error(
+        "the stream promises signatures that this recorder does not make; open it with the signer, and with sign_envelopes where the stream promises that"
+    )]
     SignerRequired,
     /// Too many callers wait. Try again later.
     #[error("too many operations wait ({capacity}); try again")]
@@ -81,6 +84,18 @@ pub enum AppendError {
     /// The system gives no randomness.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// No checkpoint can be made, since the stream's name gives no origin.
+    #[error("the checkpoint cannot be signed: {0}")]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl From<ReadError> for AppendError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupt(corruption) => Self::Corrupt(corruption),
+            other => Self::Read(other),
+        }
+    }
 }
 
 /// Why a segment was not opened or sealed, or a checkpoint not signed.
@@ -126,9 +141,28 @@ pub enum OpenError {
         /// The stream.
         stream: String,
     },
+    /// The stream's checkpoints carry another origin than the configured log name gives.
+    #[error(
+        "the checkpoints of this log are named {found}, the configured log name gives {expected}; a log's name never changes"
+    )]
+    OriginMismatch {
+        /// The origin that the configuration gives.
+        expected: String,
+        /// The origin of the last checkpoint.
+        found: String,
+    },
     /// The store could not be read.
     #[error("the store could not be read: {0}")]
-    Read(#[from] ReadError),
+    Read(#[source] ReadError),
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Corrupt(corruption) => Self::Corrupt(corruption),
+            other => Self::Read(other),
+        }
+    }
 }
 
 impl OpenError {

@@ -3,19 +3,21 @@
 //! What is wrong with the data is a finding; an error means that the store could not be read. Signatures are
 //! checked against the keys that are given, by name; the full verdict on authenticity is the bundle verifier's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use recorder_core::filter::EnvelopeFilter;
-use recorder_core::hash::{AttachmentHash, ChainHash, KeyId, TreeHash};
-use recorder_core::identity::{SegmentId, StreamId};
+use recorder_core::hash::{AttachmentHash, ChainHash, KeyId};
+use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::limits::FINDINGS_MAX;
 use recorder_envelope::checkpoint::SignedCheckpoint;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::preimage;
 use recorder_envelope::segment::{Predecessor, SigningPromise};
 use recorder_envelope::signing::PublicKey;
-use recorder_store::{Corruption, ReadError, SegmentRecord, Store, Tile};
+use recorder_store::{
+    Corruption, ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead, Tile,
+};
 use serde::Serialize;
 
 use crate::log::LogEdge;
@@ -93,8 +95,8 @@ pub fn fsck(
         report.streams += 1;
         check_stream(store, &stream, keys, &mut attachments, &mut report, progress)?;
     }
-    for content_hash in attachments {
-        check_attachment(store, &content_hash, &mut report)?;
+    for (content_hash, size_bytes) in attachments {
+        check_attachment(store, &content_hash, size_bytes, &mut report)?;
     }
     Ok(report)
 }
@@ -102,6 +104,7 @@ pub fn fsck(
 fn check_attachment(
     store: &dyn Store,
     content_hash: &AttachmentHash,
+    size_bytes: u64,
     report: &mut FsckReport,
 ) -> Result<(), ReadError> {
     report.attachments += 1;
@@ -110,6 +113,9 @@ fn check_attachment(
     match report.add_corrupt(read)? {
         Some(Some(bytes)) if preimage::attachment_hash(&bytes) != *content_hash => {
             report.add(place, "its bytes have another hash");
+        }
+        Some(Some(bytes)) if bytes.len() as u64 != size_bytes => {
+            report.add(place, "is referred to with another size");
         }
         Some(None) => report.add(place, "is referred to but not stored"),
         Some(Some(_)) | None => {}
@@ -121,7 +127,7 @@ fn check_stream(
     store: &dyn Store,
     stream: &StreamId,
     keys: &[PublicKey],
-    attachments: &mut BTreeSet<AttachmentHash>,
+    attachments: &mut BTreeSet<(AttachmentHash, u64)>,
     report: &mut FsckReport,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), ReadError> {
@@ -130,13 +136,17 @@ fn check_stream(
         report.add(stream.to_string(), "its head cannot be read");
         return Ok(());
     };
-    let mut walk = Walk::new(store, stream, keys, report);
+    let checkpoints = checkpoints(store, stream, keys, report)?;
+    if head.checkpoint.as_ref() != checkpoints.back() {
+        report.add(stream.to_string(), "its head names another checkpoint than the newest");
+    }
+    let mut walk = Walk::new(store, stream, keys, checkpoints, report);
     walk.segments(head.segment_count)?;
     let everything = EnvelopeFilter::default();
     let mut failure = None;
     let scanned = store.scan(stream, &everything, 0..u64::MAX, &mut |envelope| {
-        attachments
-            .extend(envelope.fields.attachment_refs.as_slice().iter().map(|r| r.content_hash));
+        let refs = envelope.fields.attachment_refs.as_slice();
+        attachments.extend(refs.iter().map(|known| (known.content_hash, known.size_bytes)));
         match walk.envelope(&envelope) {
             Ok(()) => {
                 progress(walk.report.envelopes);
@@ -151,43 +161,46 @@ fn check_stream(
     if let Some(error) = failure {
         return Err(error);
     }
-    let finished = walk.finish(head.next_position, head.chain_head)?;
+    walk.finish(&head)?;
     report.add_corrupt(scanned)?;
-    check_checkpoint(store, stream, keys, &finished, report)
+    Ok(())
 }
 
-/// What a walk over a stream leaves: the size of its log and its root.
-struct Finished {
-    size: u64,
-    root: TreeHash,
-}
-
-/// The newest checkpoint must be true of the log that was just recomputed.
-fn check_checkpoint(
+/// Reads every checkpoint of a stream, by size, and checks what can be checked without the log.
+fn checkpoints(
     store: &dyn Store,
     stream: &StreamId,
     keys: &[PublicKey],
-    log: &Finished,
     report: &mut FsckReport,
-) -> Result<(), ReadError> {
-    let read = store.checkpoint(stream, 0);
-    let Some(Some(stored)) = report.add_corrupt(read)? else { return Ok(()) };
-    let place = format!("{stream}, checkpoint at {}", stored.tree_size);
+) -> Result<VecDeque<StoredCheckpoint>, ReadError> {
+    let mut checkpoints = VecDeque::<StoredCheckpoint>::new();
+    loop {
+        let beyond = checkpoints.back().map_or(0, |last| last.tree_size.saturating_add(1));
+        let read = store.checkpoint(stream, beyond);
+        let Some(Some(stored)) = report.add_corrupt(read)? else { return Ok(checkpoints) };
+        if stored.tree_size < beyond {
+            report.add(stream.to_string(), "its checkpoints are not in order");
+            return Ok(checkpoints);
+        }
+        check_note(stream, keys, &stored, report);
+        checkpoints.push_back(stored);
+    }
+}
+
+fn check_note(
+    stream: &StreamId,
+    keys: &[PublicKey],
+    stored: &StoredCheckpoint,
+    report: &mut FsckReport,
+) {
+    let place = place_of_checkpoint(stream, stored);
     let Ok(note) = SignedCheckpoint::parse(stored.note.as_bytes()) else {
         report.add(place, "its note cannot be read");
-        return Ok(());
+        return;
     };
     let body = note.checkpoint();
     if (body.tree_size(), body.root()) != (stored.tree_size, stored.root_hash) {
         report.add(place.clone(), "its note says something else than its row");
-    }
-    if body.tree_size() > log.size {
-        report.add(
-            place.clone(),
-            format!("covers more than the {} envelopes that are stored", log.size),
-        );
-    } else if body.tree_size() == log.size && body.root() != log.root {
-        report.add(place.clone(), "has another root than the log");
     }
     if !keys.is_empty() {
         report.signatures += 1;
@@ -195,7 +208,10 @@ fn check_checkpoint(
             report.add(place, "is not signed by a given key");
         }
     }
-    Ok(())
+}
+
+fn place_of_checkpoint(stream: &StreamId, checkpoint: &StoredCheckpoint) -> String {
+    format!("{stream}, checkpoint at {}", checkpoint.tree_size)
 }
 
 /// One pass over a stream, segment by segment.
@@ -211,10 +227,12 @@ struct Walk<'a> {
     position: u64,
     previous: Option<ChainHash>,
     last_recorded_at: i64,
-    first_id: Option<recorder_core::identity::EnvelopeId>,
-    last_id: Option<recorder_core::identity::EnvelopeId>,
+    first_id: Option<EnvelopeId>,
+    last_id: Option<EnvelopeId>,
     edge: LogEdge,
     full: Vec<Tile>,
+    /// Checkpoints that the walk has not come to yet.
+    checkpoints: VecDeque<StoredCheckpoint>,
 }
 
 impl<'a> Walk<'a> {
@@ -222,6 +240,7 @@ impl<'a> Walk<'a> {
         store: &'a dyn Store,
         stream: &'a StreamId,
         keys: &'a [PublicKey],
+        checkpoints: VecDeque<StoredCheckpoint>,
         report: &'a mut FsckReport,
     ) -> Self {
         Self {
@@ -239,6 +258,7 @@ impl<'a> Walk<'a> {
             last_id: None,
             edge: LogEdge::default(),
             full: Vec::new(),
+            checkpoints,
         }
     }
 
@@ -385,7 +405,18 @@ impl<'a> Walk<'a> {
                 self.report.add(place, "does not hold the hashes of the log");
             }
         }
+        self.pass_checkpoint();
         Ok(())
+    }
+
+    /// Compares the checkpoint at the size that was just reached with the log.
+    fn pass_checkpoint(&mut self) {
+        let reached = |next: &mut StoredCheckpoint| next.tree_size <= self.edge.size();
+        let Some(checkpoint) = self.checkpoints.pop_front_if(reached) else { return };
+        if checkpoint.tree_size != self.edge.size() || checkpoint.root_hash != self.edge.root() {
+            let place = place_of_checkpoint(self.stream, &checkpoint);
+            self.report.add(place, "has another root than the log");
+        }
     }
 
     /// Compares the seal of the segment that was just read with what was read.
@@ -430,19 +461,30 @@ impl<'a> Walk<'a> {
     }
 
     /// Ends the last segment and compares the head with what was read.
-    fn finish(
-        mut self,
-        next_position: u64,
-        chain_head: Option<ChainHash>,
-    ) -> Result<Finished, ReadError> {
+    fn finish(mut self, head: &StreamHead) -> Result<(), ReadError> {
         self.leave_segment()?;
-        if self.position != next_position {
+        let read_count = if self.sequence == 0 { 0 } else { self.segment + 1 };
+        for record in self.records.iter().skip(read_count) {
+            if record.envelope_count > 0 || record.seal.is_some() {
+                let place = format!("{}, segment {}", self.stream, record.genesis.segment_id);
+                self.report.add(place, "holds no envelope, though it counts some or is sealed");
+            }
+        }
+        for checkpoint in &self.checkpoints {
+            let place = place_of_checkpoint(self.stream, checkpoint);
             let detail =
-                format!("{next_position} envelopes are counted, {} are there", self.position);
+                format!("covers more than the {} envelopes that are stored", self.position);
+            self.report.add(place, detail);
+        }
+        if self.position != head.next_position {
+            let detail = format!(
+                "{} envelopes are counted, {} are there",
+                head.next_position, self.position
+            );
             self.report.add(self.stream.to_string(), detail);
-        } else if next_position > 0 && self.previous != chain_head {
+        } else if self.previous != head.chain_head {
             self.report.add(self.stream.to_string(), "the last envelope is not the chain's head");
         }
-        Ok(Finished { size: self.edge.size(), root: self.edge.root() })
+        Ok(())
     }
 }

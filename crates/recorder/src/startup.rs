@@ -7,54 +7,74 @@ use std::ops::ControlFlow;
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::ChainHash;
-use recorder_core::identity::StreamId;
-use recorder_envelope::checkpoint::SignedCheckpoint;
+use recorder_core::identity::{EnvelopeId, StreamId};
+use recorder_core::time::RecordedAt;
+use recorder_envelope::checkpoint::{self, SignedCheckpoint};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle;
 use recorder_envelope::preimage;
-use recorder_envelope::segment::{Predecessor, SegmentGenesis, SigningPromise};
+use recorder_envelope::segment::{Predecessor, SegmentGenesis, SegmentSeal, SigningPromise};
 use recorder_envelope::signing::SecretKey;
-use recorder_store::{ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead};
+use recorder_store::{OpenSegment, SegmentRecord, Store, StoredCheckpoint, StreamHead};
 
+use crate::config::RecorderConfig;
 use crate::error::OpenError;
 use crate::log::{self, LogEdge};
 use crate::stream::{OpenState, StreamState};
 
-/// Reads where `stream` stands and re-derives its last `depth` envelopes.
+/// Reads where `stream` stands and re-derives its last envelopes, as many as `config` says.
 pub(crate) fn load(
     store: &dyn Store,
     stream: &StreamId,
-    depth: u64,
+    config: &RecorderConfig,
     signer: Option<&SecretKey>,
 ) -> Result<StreamState, OpenError> {
     let Some(head) = store.head(stream)? else { return Ok(StreamState::new(stream.clone())) };
-    check_tail(store, stream, &head, depth)?;
-    let edge = LogEdge::rebuild(store, stream, head.next_position)?;
+    check_tail(store, stream, &head, config.startup_verification_depth, signer)?;
     if let Some(checkpoint) = &head.checkpoint {
         check_checkpoint(store, stream, &head, checkpoint)?;
-        check_signer(stream, checkpoint, signer)?;
+        let note = check_note(stream, checkpoint, config)?;
+        if let Some(signer) = signer {
+            note.verify_log_signature(&signer.public_key())
+                .map_err(|_| OpenError::SignerMismatch { stream: stream.to_string() })?;
+        }
     }
     let predecessor = head.last_sealed.as_ref().map(predecessor).transpose()?;
+    if let Some(seal) = seal_of(&head) {
+        check_root(store, stream, &head, seal)?;
+    }
     if let Some(open) = &head.open_segment {
+        check_open(store, stream, &head, open)?;
         check_predecessor(&open.genesis, predecessor.as_ref())?;
     }
     Ok(StreamState {
         stream: stream.clone(),
         next_position: head.next_position,
         chain_head: head.chain_head,
-        last_recorded_at: head.last_recorded_at,
+        last_moment: last_moment(&head),
         segment_count: head.segment_count,
         promise: strongest_promise(&head),
+        predecessor,
+        edge: LogEdge::rebuild(store, stream, head.next_position)?,
         open: head.open_segment.map(|open| OpenState {
             genesis: open.genesis,
             envelope_count: open.envelope_count,
             first_envelope_id: open.first_envelope_id,
             last_envelope_id: open.last_envelope_id,
         }),
-        predecessor,
-        edge,
         checkpoint: head.checkpoint,
     })
+}
+
+/// The latest time in the stream: no clock takes it back.
+fn last_moment(head: &StreamHead) -> Option<RecordedAt> {
+    let opened = head.open_segment.as_ref().map(|open| open.genesis.opened_at);
+    let sealed = seal_of(head).map(|seal| seal.sealed_at);
+    head.last_recorded_at.max(opened).max(sealed)
+}
+
+fn seal_of(head: &StreamHead) -> Option<&SegmentSeal> {
+    head.last_sealed.as_ref()?.seal.as_ref().map(|signed| &signed.seal)
 }
 
 /// A promise never weakens, so the newest segment holds the strongest.
@@ -110,13 +130,12 @@ fn check_checkpoint(
     }
 }
 
-/// A recorder continues a stream only with the key that signed it so far.
-fn check_signer(
+/// The note must say what its row says, under the name that this recorder gives the log.
+fn check_note(
     stream: &StreamId,
     checkpoint: &StoredCheckpoint,
-    signer: Option<&SecretKey>,
-) -> Result<(), OpenError> {
-    let Some(signer) = signer else { return Ok(()) };
+    config: &RecorderConfig,
+) -> Result<SignedCheckpoint, OpenError> {
     let place = || format!("checkpoint of {stream} at {}", checkpoint.tree_size);
     let note = SignedCheckpoint::parse(checkpoint.note.as_bytes())
         .map_err(|error| OpenError::corrupt(place(), error.to_string()))?;
@@ -124,8 +143,69 @@ fn check_signer(
     if (body.tree_size(), body.root()) != (checkpoint.tree_size, checkpoint.root_hash) {
         return Err(OpenError::corrupt(place(), "its note says something else"));
     }
-    note.verify_log_signature(&signer.public_key())
-        .map_err(|_| OpenError::SignerMismatch { stream: stream.to_string() })
+    let expected = checkpoint::origin(config.log_name.as_str(), stream);
+    if body.origin() != expected {
+        return Err(OpenError::OriginMismatch { expected, found: body.origin().to_owned() });
+    }
+    Ok(note)
+}
+
+/// The last seal must still be true of the log: in a stream without signatures nothing else holds the tiles.
+fn check_root(
+    store: &dyn Store,
+    stream: &StreamId,
+    head: &StreamHead,
+    seal: &SegmentSeal,
+) -> Result<(), OpenError> {
+    let place = format!("{stream}, seal of segment {}", seal.segment_id);
+    if seal.tree_size > head.next_position {
+        return Err(OpenError::corrupt(place, "covers more than is stored"));
+    }
+    let reader = log::reader(store, stream, head.next_position);
+    let root = merkle::root_at(&reader, seal.tree_size)
+        .map_err(|error| OpenError::corrupt(place.clone(), error.to_string()))?;
+    if root == seal.root_hash {
+        Ok(())
+    } else {
+        Err(OpenError::corrupt(place, "has another root than the log"))
+    }
+}
+
+/// The open segment must hold exactly what follows the last sealed one.
+fn check_open(
+    store: &dyn Store,
+    stream: &StreamId,
+    head: &StreamHead,
+    open: &OpenSegment,
+) -> Result<(), OpenError> {
+    let place = format!("{stream}, segment {}", open.genesis.segment_id);
+    let first_position = open.genesis.first_position;
+    let sealed = seal_of(head).map_or(0, |seal| seal.tree_size);
+    if first_position != sealed || first_position + open.envelope_count != head.next_position {
+        return Err(OpenError::corrupt(place, "does not hold what follows the last seal"));
+    }
+    let ends = match open.envelope_count {
+        0 => (None, None),
+        _ => (
+            Some(id_at(store, stream, first_position)?),
+            Some(id_at(store, stream, head.next_position - 1)?),
+        ),
+    };
+    if ends == (open.first_envelope_id, open.last_envelope_id) {
+        Ok(())
+    } else {
+        Err(OpenError::corrupt(place, "begins or ends with another envelope"))
+    }
+}
+
+fn id_at(store: &dyn Store, stream: &StreamId, position: u64) -> Result<EnvelopeId, OpenError> {
+    let mut found = None;
+    let everything = EnvelopeFilter::default();
+    store.scan(stream, &everything, position..position + 1, &mut |envelope| {
+        found = Some(envelope.fields.envelope_id);
+        ControlFlow::Break(())
+    })?;
+    found.ok_or_else(|| OpenError::corrupt(format!("{stream}, position {position}"), "is missing"))
 }
 
 /// Re-reads and re-derives the last `depth` envelopes, and ties them to the head.
@@ -134,9 +214,19 @@ fn check_tail(
     stream: &StreamId,
     head: &StreamHead,
     depth: u64,
+    signer: Option<&SecretKey>,
 ) -> Result<(), OpenError> {
     let first = head.next_position.saturating_sub(depth.max(1));
-    let mut tail = Tail { store, stream, next: first, previous: None, fault: None };
+    let mut tail = Tail {
+        store,
+        stream,
+        signer,
+        next: first,
+        previous: None,
+        recorded_at: None,
+        genesis: None,
+        fault: None,
+    };
     if first > 0 {
         tail.previous = store.chain_hashes(stream, first - 1..first)?.first().copied();
     }
@@ -158,14 +248,24 @@ fn check_tail(
             "the last envelope is not the chain's head",
         ));
     }
+    if tail.recorded_at != head.last_recorded_at {
+        return Err(OpenError::corrupt(
+            stream.to_string(),
+            "the last envelope was recorded at another time",
+        ));
+    }
     Ok(())
 }
 
 struct Tail<'a> {
     store: &'a dyn Store,
     stream: &'a StreamId,
+    signer: Option<&'a SecretKey>,
     next: u64,
     previous: Option<ChainHash>,
+    recorded_at: Option<RecordedAt>,
+    /// How the segment begins that the last envelope lies in.
+    genesis: Option<SegmentGenesis>,
     fault: Option<OpenError>,
 }
 
@@ -181,58 +281,68 @@ impl Tail<'_> {
     }
 
     fn check(&mut self, envelope: &SealedEnvelope) -> Result<(), OpenError> {
-        let place = || format!("{}, position {}", self.stream, envelope.place.position);
-        if envelope.place.position != self.next {
-            return Err(OpenError::corrupt(place(), format!("position {} is missing", self.next)));
-        }
+        let at = &envelope.place;
+        let corrupt = |detail: &str| {
+            OpenError::corrupt(format!("{}, position {}", self.stream, at.position), detail)
+        };
         let commitment = envelope.recomputed_commitment();
+        if at.position != self.next {
+            return Err(corrupt(&format!("position {} is missing", self.next)));
+        }
         if commitment.is_some_and(|computed| computed != envelope.payload_commitment) {
-            return Err(OpenError::corrupt(place(), "the payload does not match its commitment"));
+            return Err(corrupt("the payload does not match its commitment"));
         }
         if envelope.recomputed_content_hash() != envelope.content_hash {
-            return Err(OpenError::corrupt(place(), "the content does not match its hash"));
+            return Err(corrupt("the content does not match its hash"));
         }
-        let previous = self.previous_of(envelope)?;
-        let sealed = &envelope.place;
-        let computed = preimage::chain_hash(
-            &previous,
-            sealed.sequence,
-            sealed.recorded_at,
-            &envelope.content_hash,
-        );
+        if self.recorded_at.is_some_and(|last| at.recorded_at < last) {
+            return Err(corrupt("was recorded before the one before it"));
+        }
+        let genesis = self.genesis_of(envelope)?;
+        let previous = match (at.sequence, self.previous) {
+            (0, _) => preimage::chain_start(&genesis.hash()),
+            (_, Some(previous)) if genesis.first_position + at.sequence == at.position => previous,
+            _ => return Err(corrupt("does not stand where its segment says")),
+        };
+        let computed =
+            preimage::chain_hash(&previous, at.sequence, at.recorded_at, &envelope.content_hash);
         if computed != envelope.chain_hash {
-            return Err(OpenError::corrupt(
-                place(),
-                "the chain hash does not follow from the one before",
-            ));
+            return Err(corrupt("the chain hash does not follow from the one before"));
         }
+        if !self.is_signed_as_promised(envelope, genesis.signing) {
+            return Err(corrupt("the signature that its segment promises is missing or not valid"));
+        }
+        self.genesis = Some(genesis);
         self.previous = Some(computed);
+        self.recorded_at = Some(at.recorded_at);
         self.next += 1;
         Ok(())
     }
 
-    /// What the link follows: the envelope before, or the genesis of its segment.
-    fn previous_of(&self, envelope: &SealedEnvelope) -> Result<ChainHash, OpenError> {
-        if let (Some(previous), true) = (self.previous, envelope.place.sequence > 0) {
-            return Ok(previous);
-        }
-        let segment_id = envelope.place.segment_id;
-        let segment = self.store.segment(self.stream, segment_id)?.ok_or_else(|| {
-            OpenError::corrupt(
-                format!("segment {segment_id}"),
-                "is named by an envelope but is not stored",
-            )
-        })?;
-        Ok(preimage::chain_start(&segment.genesis.hash()))
+    /// A signature by another key is left to `fsck` and the verifier: keys change, and only they know which held.
+    fn is_signed_as_promised(&self, envelope: &SealedEnvelope, promise: SigningPromise) -> bool {
+        let Some(signature) = &envelope.signature else {
+            return promise < SigningPromise::Envelopes;
+        };
+        self.signer.map(SecretKey::public_key).is_none_or(|key| {
+            key.key_id() != signature.key_id()
+                || key
+                    .verify_envelope(&envelope.content_hash, &envelope.chain_hash, signature)
+                    .is_ok()
+        })
     }
-}
 
-/// Where `ReadError` stands for the whole: kept here so that the engine's files name one type.
-impl From<ReadError> for crate::error::AppendError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Corrupt(corruption) => Self::Corrupt(corruption),
-            other => Self::Read(other),
+    /// How the envelope's segment begins.
+    fn genesis_of(&self, envelope: &SealedEnvelope) -> Result<SegmentGenesis, OpenError> {
+        let segment_id = envelope.place.segment_id;
+        if let Some(genesis) = self.genesis.as_ref().filter(|it| it.segment_id == segment_id) {
+            return Ok(genesis.clone());
         }
+        let place = format!("segment {segment_id}");
+        let stored = self.store.segment(self.stream, segment_id)?;
+        let segment = stored.ok_or_else(|| {
+            OpenError::corrupt(place, "is named by an envelope but is not stored")
+        })?;
+        Ok(segment.genesis)
     }
 }

@@ -3,6 +3,8 @@
 //! A plan is made on a copy. The copy replaces the state only after the commit returned, so a failed commit
 //! leaves no trace here.
 
+use std::sync::Arc;
+
 use recorder_core::hash::ChainHash;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::time::RecordedAt;
@@ -16,6 +18,7 @@ use recorder_envelope::signing::SecretKey;
 use recorder_store::{ExpectedHead, Step, StoredCheckpoint, Tile};
 
 use crate::config::RecorderConfig;
+use crate::error::AppendError;
 use crate::log::LogEdge;
 
 /// What planning needs besides the state.
@@ -28,7 +31,8 @@ pub(crate) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn promise(&self) -> SigningPromise {
+    /// What a segment that is opened now promises.
+    pub(crate) fn promise(&self) -> SigningPromise {
         match self.signer {
             None => SigningPromise::None,
             Some(_) if self.config.sign_envelopes => SigningPromise::Envelopes,
@@ -46,24 +50,22 @@ pub(crate) struct OpenState {
     pub(crate) last_envelope_id: Option<EnvelopeId>,
 }
 
-/// Why no plan could be made.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum PlanError {
-    #[error("the stream is full")]
-    StreamFull,
-    #[error("the stream promises signatures")]
-    SignerRequired,
-    #[error(transparent)]
-    NoRandomness(#[from] crate::ids::NoRandomness),
-    #[error("the checkpoint cannot be signed: {0}")]
-    Checkpoint(#[from] CheckpointError),
-}
-
-/// Steps and tiles of one commit, and the seals among them.
+/// Steps and tiles of one commit.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) tiles: Vec<Tile>,
+}
+
+impl Plan {
+    /// The envelopes that it appends, shared.
+    pub(crate) fn appended(&self) -> Vec<Arc<Vec<SealedEnvelope>>> {
+        let appended = self.steps.iter().filter_map(|step| match step {
+            Step::Append(envelopes) => Some(Arc::clone(envelopes)),
+            Step::Open(_) | Step::Seal(_) | Step::Checkpoint(_) => None,
+        });
+        appended.collect()
+    }
 }
 
 /// Where the stream stands, in memory.
@@ -73,7 +75,8 @@ pub(crate) struct StreamState {
     pub(crate) next_position: u64,
     /// What the next link follows within the open segment, or the head of the last sealed one.
     pub(crate) chain_head: Option<ChainHash>,
-    pub(crate) last_recorded_at: Option<RecordedAt>,
+    /// The latest time that an envelope, a genesis or a seal of the stream holds.
+    pub(crate) last_moment: Option<RecordedAt>,
     pub(crate) segment_count: u64,
     pub(crate) open: Option<OpenState>,
     pub(crate) predecessor: Option<Predecessor>,
@@ -90,7 +93,7 @@ impl StreamState {
             stream,
             next_position: 0,
             chain_head: None,
-            last_recorded_at: None,
+            last_moment: None,
             segment_count: 0,
             open: None,
             predecessor: None,
@@ -109,9 +112,11 @@ impl StreamState {
         }
     }
 
-    /// Never earlier than what was recorded last.
-    fn recorded_at(&self, now: RecordedAt) -> RecordedAt {
-        self.last_recorded_at.map_or(now, |last| last.max(now))
+    /// Now, but never earlier than what the stream holds already.
+    fn moment(&mut self, now: RecordedAt) -> RecordedAt {
+        let moment = self.last_moment.map_or(now, |last| last.max(now));
+        self.last_moment = Some(moment);
+        moment
     }
 
     /// Opens a segment.
@@ -119,17 +124,14 @@ impl StreamState {
         &mut self,
         planner: &mut Planner<'_>,
         plan: &mut Plan,
-    ) -> Result<(), PlanError> {
+    ) -> Result<(), AppendError> {
         let promise = planner.promise();
-        if promise < self.promise {
-            return Err(PlanError::SignerRequired);
-        }
         let genesis = SegmentGenesis {
             segment_id: (planner.segment_id)()?,
             stream: self.stream.clone(),
             segment_index: self.segment_count,
             first_position: self.next_position,
-            opened_at: self.recorded_at(planner.now),
+            opened_at: self.moment(planner.now),
             signing: promise,
             heartbeat_seconds: 0,
             predecessor: self.predecessor.clone(),
@@ -146,33 +148,37 @@ impl StreamState {
         Ok(())
     }
 
-    /// Appends `envelopes`, opening and sealing segments as the policy says; returns them sealed.
+    /// Appends `envelopes`, opening and sealing segments as the policy says.
     pub(crate) fn plan_append(
         &mut self,
         envelopes: Vec<PreparedEnvelope>,
         planner: &mut Planner<'_>,
         plan: &mut Plan,
-    ) -> Result<(), PlanError> {
-        if planner.promise() < self.promise {
-            return Err(PlanError::SignerRequired);
-        }
+    ) -> Result<(), AppendError> {
         if self.next_position + envelopes.len() as u64 > POSITION_MAX {
-            return Err(PlanError::StreamFull);
+            return Err(AppendError::StreamFull);
         }
-        self.plan_due_seal(planner, plan)?;
+        let count_max = planner.config.auto_seal.count_max();
         let mut waiting = envelopes.into_iter();
         while waiting.len() > 0 {
+            if let Some(reason) = self.due_seal(planner) {
+                self.plan_seal(reason, planner, plan)?;
+            }
             if self.open.is_none() {
                 self.plan_open(planner, plan)?;
             }
-            let Some(open) = &self.open else { continue };
-            let room = planner.config.auto_seal.count_max().saturating_sub(open.envelope_count);
-            let count = usize::try_from(room).unwrap_or(usize::MAX);
-            let sealed = self.seal_envelopes(waiting.by_ref().take(count), planner, plan);
-            plan.steps.push(Step::Append(sealed));
-            self.plan_count_seal(planner, plan)?;
+            let held = self.open.as_ref().map_or(0, |open| open.envelope_count);
+            let room = usize::try_from(count_max.saturating_sub(held)).unwrap_or(usize::MAX);
+            let sealed = self.seal_envelopes(waiting.by_ref().take(room), planner, plan);
+            plan.steps.push(Step::Append(Arc::new(sealed)));
         }
-        Ok(())
+        // A segment that is full is sealed with its last envelope, not with the next.
+        match &self.open {
+            Some(open) if open.envelope_count >= count_max => {
+                self.plan_seal(SealReason::Count, planner, plan)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives each envelope its place, its link and, where promised, its signature.
@@ -182,7 +188,7 @@ impl StreamState {
         planner: &Planner<'_>,
         plan: &mut Plan,
     ) -> Vec<SealedEnvelope> {
-        let recorded_at = self.recorded_at(planner.now);
+        let recorded_at = self.moment(planner.now);
         let signer = planner.signer.filter(|_| planner.config.sign_envelopes);
         let mut sealed = Vec::with_capacity(envelopes.size_hint().0);
         let Some(open) = &mut self.open else { return sealed };
@@ -211,43 +217,23 @@ impl StreamState {
         }
         if !sealed.is_empty() {
             self.chain_head = Some(previous);
-            self.last_recorded_at = Some(recorded_at);
         }
         sealed
     }
 
-    /// Seals a segment that was open too long, or that promises less than this recorder now can.
-    fn plan_due_seal(
-        &mut self,
-        planner: &mut Planner<'_>,
-        plan: &mut Plan,
-    ) -> Result<(), PlanError> {
-        let Some(open) = self.open.as_ref().filter(|open| open.envelope_count > 0) else {
-            return Ok(());
-        };
+    /// Why the open segment takes no more: it is full, was open too long, or promises less than is now possible.
+    fn due_seal(&self, planner: &Planner<'_>) -> Option<SealReason> {
+        let open = self.open.as_ref().filter(|open| open.envelope_count > 0)?;
+        let policy = &planner.config.auto_seal;
         let age = planner.now.nanoseconds().saturating_sub(open.genesis.opened_at.nanoseconds());
-        let overdue =
-            planner.config.auto_seal.open_nanoseconds_max().is_some_and(|most| age >= most);
-        if overdue {
-            self.plan_seal(SealReason::Duration, planner, plan)?;
+        if open.envelope_count >= policy.count_max() {
+            Some(SealReason::Count)
+        } else if policy.open_nanoseconds_max().is_some_and(|most| age >= most) {
+            Some(SealReason::Duration)
         } else if open.genesis.signing < planner.promise() {
-            self.plan_seal(SealReason::Manual, planner, plan)?;
-        }
-        Ok(())
-    }
-
-    /// Seals a segment that is full.
-    fn plan_count_seal(
-        &mut self,
-        planner: &mut Planner<'_>,
-        plan: &mut Plan,
-    ) -> Result<(), PlanError> {
-        let most = planner.config.auto_seal.count_max();
-        match &self.open {
-            Some(open) if open.envelope_count >= most => {
-                self.plan_seal(SealReason::Count, planner, plan)
-            }
-            _ => Ok(()),
+            Some(SealReason::Manual)
+        } else {
+            None
         }
     }
 
@@ -257,7 +243,7 @@ impl StreamState {
         reason: SealReason,
         planner: &mut Planner<'_>,
         plan: &mut Plan,
-    ) -> Result<(), PlanError> {
+    ) -> Result<(), AppendError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let (Some(chain_head), Some(first_envelope_id), Some(last_envelope_id)) =
             (self.chain_head, open.first_envelope_id, open.last_envelope_id)
@@ -273,7 +259,7 @@ impl StreamState {
             first_envelope_id,
             last_envelope_id,
             reason,
-            sealed_at: self.recorded_at(planner.now),
+            sealed_at: self.moment(planner.now),
             tree_size: self.edge.size(),
             root_hash: self.edge.root(),
         };
@@ -289,7 +275,7 @@ impl StreamState {
         &mut self,
         planner: &Planner<'_>,
         plan: &mut Plan,
-    ) -> Result<(), PlanError> {
+    ) -> Result<(), AppendError> {
         let Some(key) = planner.signer else { return Ok(()) };
         // Never two notes over one size, and none over an empty log.
         let newest = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);

@@ -12,6 +12,14 @@ pub enum BuildError {
         /// The stream.
         stream: String,
     },
+    /// The log is smaller than what the bundle is to be tied to.
+    #[error("the log holds {size} envelopes, not {tree_size}")]
+    BeyondLog {
+        /// Envelopes that were asked for.
+        tree_size: u64,
+        /// Envelopes that there are.
+        size: u64,
+    },
     /// No envelope matches; an empty bundle proves nothing.
     #[error("the selector selects no envelope")]
     NothingSelected,

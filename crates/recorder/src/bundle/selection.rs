@@ -173,7 +173,7 @@ impl<'a> Pass<'a> {
             segments: Vec::new(),
             runs: Vec::new(),
             attachments: BTreeSet::new(),
-            parents: Parents::default(),
+            parents: Parents::remembering(RECENT_IDS_MAX),
             part: None,
         }
     }
@@ -271,8 +271,8 @@ impl<'a> Pass<'a> {
 }
 
 /// Which parents are named, and which of those the bundle does not hold.
-#[derive(Default)]
 struct Parents {
+    recent_max: usize,
     recent: BTreeSet<EnvelopeId>,
     by_arrival: VecDeque<EnvelopeId>,
     /// Named, and not seen among the recent ids or since.
@@ -280,6 +280,16 @@ struct Parents {
 }
 
 impl Parents {
+    /// Remembers the last `recent_max` ids that were included.
+    fn remembering(recent_max: usize) -> Self {
+        Self {
+            recent_max,
+            recent: BTreeSet::new(),
+            by_arrival: VecDeque::new(),
+            unseen: BTreeSet::new(),
+        }
+    }
+
     fn include(&mut self, envelope: &SealedEnvelope) {
         let id = envelope.fields.envelope_id;
         for parent in envelope.fields.parent_ids.as_slice() {
@@ -292,7 +302,7 @@ impl Parents {
         }
         self.recent.insert(id);
         self.by_arrival.push_back(id);
-        if self.by_arrival.len() > RECENT_IDS_MAX
+        if self.by_arrival.len() > self.recent_max
             && let Some(oldest) = self.by_arrival.pop_front()
         {
             self.recent.remove(&oldest);
