@@ -294,7 +294,10 @@ impl Store for MemoryStore {
         tree_size_min: u64,
     ) -> Result<Option<StoredCheckpoint>, ReadError> {
         Ok(self.read(stream, None, |stream| {
-            stream.checkpoints.iter().find(|kept| kept.tree_size >= tree_size_min).cloned()
+            let kept = &stream.checkpoints;
+            let size =
+                kept.iter().map(|kept| kept.tree_size).find(|size| *size >= tree_size_min)?;
+            kept.iter().rfind(|kept| kept.tree_size == size).cloned()
         }))
     }
 

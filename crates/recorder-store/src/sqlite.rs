@@ -302,12 +302,12 @@ impl Store for SqliteStore {
         stream: &StreamId,
         tree_size_min: u64,
     ) -> Result<Option<StoredCheckpoint>, ReadError> {
-        let newest =
+        let found =
             self.readers.read(|connection, _| match head::stream_row(connection, stream)? {
-                Some(row) => head::last_checkpoint(connection, stream, &row),
+                Some(row) => head::first_checkpoint(connection, stream, &row, tree_size_min),
                 None => Ok(None),
             })?;
-        Ok(newest.filter(|checkpoint| checkpoint.tree_size >= tree_size_min))
+        Ok(found)
     }
 
     fn check_medium(&self) -> Result<Vec<Corruption>, ReadError> {

@@ -116,7 +116,8 @@ pub trait Store: Send + Sync {
     /// `ReadError` when the store cannot answer.
     fn attachment(&self, content_hash: &AttachmentHash) -> Result<Option<Vec<u8>>, ReadError>;
 
-    /// The oldest checkpoint of `stream` of at least `tree_size_min`; the newest stands in the head.
+    /// The oldest checkpoint of `stream` of at least `tree_size_min`, and of several of that size the newest. The
+    /// newest of all stands in the head.
     ///
     /// # Errors
     ///

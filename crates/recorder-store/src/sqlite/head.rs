@@ -260,6 +260,55 @@ pub(super) fn last_checkpoint(
     checkpoint(row).map(Some)
 }
 
+/// The oldest checkpoint of at least `tree_size_min`, and of several of that size the newest.
+///
+/// Sizes grow with the keys, so that a search by halves finds it; a file where they do not gives no wrong size.
+pub(super) fn first_checkpoint(
+    connection: &Connection,
+    stream: &StreamId,
+    head: &StreamRow,
+    tree_size_min: u64,
+) -> Result<Option<StoredCheckpoint>, Failure> {
+    let beyond = |size: u64| -> Result<u64, Failure> {
+        let (mut low, mut high) = (0, head.checkpoint_count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if checkpoint_at(connection, stream, head, middle)?.tree_size < size {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
+    };
+    let first = beyond(tree_size_min)?;
+    if first == head.checkpoint_count {
+        return Ok(None);
+    }
+    let found = checkpoint_at(connection, stream, head, first)?;
+    let newest = beyond(found.tree_size.saturating_add(1))?.saturating_sub(1);
+    let newest = checkpoint_at(connection, stream, head, newest)?;
+    if newest.tree_size != found.tree_size {
+        return Err(disagreement(stream, "does not order its checkpoints by size"));
+    }
+    Ok(Some(newest))
+}
+
+fn checkpoint_at(
+    connection: &Connection,
+    stream: &StreamId,
+    head: &StreamRow,
+    index: u64,
+) -> Result<StoredCheckpoint, Failure> {
+    let sql = format!("SELECT {CHECKPOINT_COLUMNS} FROM checkpoints WHERE checkpoint_key = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([key(head.number, index)])?;
+    match rows.next()? {
+        Some(row) => checkpoint(row),
+        None => Err(missing(stream, "checkpoint")),
+    }
+}
+
 /// The names of all streams, sorted.
 pub(super) fn streams(connection: &Connection) -> Result<Vec<StreamId>, Failure> {
     let mut statement =

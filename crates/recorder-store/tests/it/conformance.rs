@@ -43,7 +43,7 @@ suite! {
     steps_that_do_not_follow_are_refused,
     attachments_are_stored_once_and_never_missing,
     tiles_come_with_the_commit_that_fills_them,
-    the_newest_checkpoint_is_found,
+    the_oldest_checkpoint_that_is_large_enough_is_found,
     a_scan_is_in_order_and_stops_when_told,
     a_visitor_may_use_the_store,
     an_explicit_empty_list_matches_nothing,
@@ -218,11 +218,11 @@ fn steps_that_do_not_follow_are_refused(open: Open<'_>) {
     assert!(matches!(refused, CommitError::SegmentOpen { .. }), "{refused}");
     let mut late = author.clone();
     let mut commit = late.commit(&[append(1), Act::Seal]);
-    commit.steps.push(Step::Append(vec![author.envelopes[0].clone()]));
+    commit.steps.push(Step::Append(vec![author.envelopes[0].clone()].into()));
     assert!(matches!(store.commit(commit), Err(CommitError::SegmentNotOpen { .. })));
     let mut unlinked = author.clone().commit(&[append(2)]);
     let Step::Append(envelopes) = &mut unlinked.steps[0] else { unreachable!() };
-    envelopes.swap(0, 1);
+    std::sync::Arc::make_mut(envelopes).swap(0, 1);
     assert!(matches!(store.commit(unlinked), Err(CommitError::Discontinuity { .. })));
     let mut known = author.clone();
     known.next_segment = 0;
@@ -277,7 +277,7 @@ fn tiles_come_with_the_commit_that_fills_them(open: Open<'_>) {
     assert_eq!(store.check_medium().unwrap(), []);
 }
 
-fn the_newest_checkpoint_is_found(open: Open<'_>) {
+fn the_oldest_checkpoint_that_is_large_enough_is_found(open: Open<'_>) {
     let (store, mut author) = (open(), Author::new("a"));
     store.commit(author.commit(&[Act::Open, append(2), Act::Checkpoint])).unwrap();
     store.commit(author.commit(&[append(3)])).unwrap();
@@ -287,7 +287,14 @@ fn the_newest_checkpoint_is_found(open: Open<'_>) {
     checkpoint.note.push_str("cosigned\n");
     let expected = checkpoint.clone();
     store.commit(cosigned.clone()).unwrap();
-    assert_eq!(store.checkpoint(&author.stream, 5).unwrap(), Some(expected.clone()));
+    for tree_size_min in 3..=5 {
+        let found = store.checkpoint(&author.stream, tree_size_min).unwrap();
+        assert_eq!(found, Some(expected.clone()), "at least {tree_size_min}");
+    }
+    for tree_size_min in 0..=2 {
+        let found = store.checkpoint(&author.stream, tree_size_min).unwrap().unwrap();
+        assert_eq!(found.tree_size, 2, "at least {tree_size_min}");
+    }
     assert_eq!(store.checkpoint(&author.stream, 6).unwrap(), None);
     assert_eq!(store.head(&author.stream).unwrap().unwrap().checkpoint, Some(expected));
     for tree_size in [4, 6] {

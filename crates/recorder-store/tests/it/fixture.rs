@@ -1,5 +1,7 @@
 //! Streams made for tests: valid commits, built without asking any store, with ids that are the same every time.
 
+use std::sync::Arc;
+
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::time::{RecordedAt, UtcTimestamp};
@@ -127,7 +129,7 @@ impl Author {
                 Act::Open => Step::Open(self.open()),
                 Act::Append(specs) => {
                     attachments.extend(specs.iter().flat_map(|spec| spec.attachments.clone()));
-                    Step::Append(specs.iter().map(|spec| self.append(spec)).collect())
+                    Step::Append(Arc::new(specs.iter().map(|spec| self.append(spec)).collect()))
                 }
                 Act::Seal => Step::Seal(self.seal()),
                 Act::Checkpoint => Step::Checkpoint(self.checkpoint()),
