@@ -4,9 +4,24 @@ pub mod archive;
 mod container;
 mod document;
 pub mod finding;
+mod ids;
 pub mod limits;
+mod lines;
+mod part;
+pub mod phase;
+mod pool;
+mod proofs;
+pub mod report;
 pub mod source;
+pub mod verdict;
+mod verify;
 
+pub use container::Form;
 pub use finding::{Finding, FindingCode, Findings, Phase, Place, Question, Severity};
 pub use limits::{VerifyError, VerifyLimits};
+pub use report::{PhaseSummary, Report, Subject, UsedKey};
 pub use source::ReadAt;
+pub use verdict::{
+    Answers, Authenticity, Completeness, End, Integrity, Outcome, Requirements, Time, Verdict,
+};
+pub use verify::{Progress, VerifyOptions, verify};

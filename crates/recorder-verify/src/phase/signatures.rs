@@ -1,0 +1,450 @@
+//! Phase 6: signatures, by keys that the auditor's trust root holds for the stream at that position.
+//!
+//! A stripped signature breaks authenticity wherever the genesis promises one, trust root or not: the promise is
+//! under the chain. Keys come from the trust root alone, never from the evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recorder_core::hash::KeyId;
+use recorder_core::identity::StreamId;
+use recorder_core::limits::CHECKPOINT_BYTES_MAX;
+use recorder_core::signature::Signature;
+use recorder_envelope::bundle::layout;
+use recorder_envelope::bundle::manifest::ManifestContent;
+use recorder_envelope::checkpoint::{self, SignedCheckpoint};
+use recorder_envelope::dsse;
+use recorder_envelope::line::EnvelopeLine;
+use recorder_envelope::note::{ALGORITHM_ED25519, NoteSignature, key_hash};
+use recorder_envelope::segment::SigningPromise;
+use recorder_envelope::signing::{PublicKey, SignatureError};
+use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey};
+
+use super::Counts;
+use super::manifest::{Admitted, Beside};
+use super::segments::Segments;
+use crate::container::Container;
+use crate::finding::{Finding, FindingCode, Findings, Place};
+use crate::limits::VerifyError;
+
+/// Unknown keys that are told apart; a bundle that has more is told about these.
+const UNKNOWN_KEYS_MAX: usize = 256;
+
+/// What a key was used for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyUse {
+    /// The manifest.
+    Manifest,
+    /// The checkpoint.
+    Checkpoint,
+    /// A seal.
+    Seal,
+    /// An envelope.
+    Envelope,
+}
+
+/// Whom the auditor believes about one stream.
+pub(crate) struct Trust<'a> {
+    root: Option<&'a TrustRoot>,
+    stream: &'a StreamId,
+}
+
+/// Why a signature does not vouch for what it is on.
+enum Refusal {
+    /// Nothing can be said of the key.
+    Unknown,
+    /// The key must not sign there.
+    Key(FindingCode),
+    /// The signature does not hold.
+    Invalid,
+}
+
+impl<'a> Trust<'a> {
+    pub(crate) fn new(root: Option<&'a TrustRoot>, stream: &'a StreamId) -> Self {
+        Self { root, stream }
+    }
+
+    /// Checks a signature that names its key, made at a position of the log.
+    fn check(
+        &self,
+        key_id: KeyId,
+        position: u64,
+        verify: impl FnOnce(&PublicKey) -> Result<(), SignatureError>,
+    ) -> Result<(), Refusal> {
+        let key = self.root.and_then(|root| root.key(&key_id)).ok_or(Refusal::Unknown)?;
+        verify(key.public_key()).map_err(|_| Refusal::Invalid)?;
+        self.may_sign(key, position)
+    }
+
+    fn may_sign(&self, key: &TrustedKey, position: u64) -> Result<(), Refusal> {
+        if !key.covers_stream(self.stream) {
+            return Err(Refusal::Key(FindingCode::KeyNotForStream));
+        }
+        if key.status() == KeyStatus::Compromised {
+            return Err(Refusal::Key(FindingCode::KeyCompromised));
+        }
+        if !key.covers(position) {
+            return Err(Refusal::Key(FindingCode::KeyNotForPosition));
+        }
+        Ok(())
+    }
+}
+
+/// What envelope signatures of one part, or of all, amount to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct EnvelopeSignatures {
+    /// Envelopes with a valid signature of their own by a trusted key.
+    pub(crate) vouched: u64,
+    used: BTreeSet<KeyId>,
+    /// Keys that the trust root does not hold, and where each was met first.
+    unknown: BTreeMap<KeyId, (u64, Place)>,
+}
+
+impl EnvelopeSignatures {
+    /// Looks at the signature of one envelope.
+    pub(crate) fn check(
+        &mut self,
+        trust: &Trust<'_>,
+        line: &EnvelopeLine<'_>,
+        promise: SigningPromise,
+        place: impl Fn() -> Place,
+        mut find: impl FnMut(FindingCode, String),
+    ) {
+        let Some(signature) = &line.signature else {
+            if promise == SigningPromise::Envelopes {
+                let detail = "the stream promises one on every envelope".to_owned();
+                find(FindingCode::EnvelopeSignatureMissing, detail);
+            }
+            return;
+        };
+        if trust.root.is_none() {
+            return;
+        }
+        let key_id = signature.key_id();
+        let verify =
+            |key: &PublicKey| key.verify_envelope(&line.content_hash, &line.chain_hash, signature);
+        match trust.check(key_id, line.place.position, verify) {
+            Ok(()) => {
+                self.vouched += 1;
+                self.used.insert(key_id);
+            }
+            Err(Refusal::Unknown) => self.note_unknown(key_id, 1, place()),
+            Err(Refusal::Key(code)) => find(code, format!("key {key_id}")),
+            Err(Refusal::Invalid) => {
+                find(FindingCode::EnvelopeSignatureInvalid, format!("key {key_id}"));
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.vouched += other.vouched;
+        self.used.extend(other.used);
+        for (key_id, (count, place)) in other.unknown {
+            self.note_unknown(key_id, count, place);
+        }
+    }
+
+    fn note_unknown(&mut self, key_id: KeyId, count: u64, place: Place) {
+        if let Some((known, _)) = self.unknown.get_mut(&key_id) {
+            *known += count;
+        } else if self.unknown.len() < UNKNOWN_KEYS_MAX {
+            self.unknown.insert(key_id, (count, place));
+        }
+    }
+}
+
+/// What the phase has checked. Only this file makes one.
+#[derive(Debug)]
+pub struct SignaturesReport {
+    counts: Counts,
+    keys: BTreeSet<(KeyId, KeyUse)>,
+    checkpoint: Option<SignedCheckpoint>,
+    checkpoint_vouched: bool,
+    manifest_vouched: bool,
+    last_seal_vouched: bool,
+    envelopes_vouched: u64,
+}
+
+impl SignaturesReport {
+    pub(crate) fn unreached() -> Self {
+        Self {
+            counts: Counts::new(),
+            keys: BTreeSet::new(),
+            checkpoint: None,
+            checkpoint_vouched: false,
+            manifest_vouched: false,
+            last_seal_vouched: false,
+            envelopes_vouched: 0,
+        }
+    }
+
+    /// How many of each thing was checked.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The trusted keys whose signatures held, and on what.
+    pub fn keys(&self) -> &BTreeSet<(KeyId, KeyUse)> {
+        &self.keys
+    }
+
+    /// The checkpoint, vouched for or not.
+    pub fn checkpoint(&self) -> Option<&SignedCheckpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// Whether a trusted key signed the checkpoint.
+    pub fn checkpoint_vouched(&self) -> bool {
+        self.checkpoint_vouched
+    }
+
+    /// Whether a trusted key signed the manifest.
+    pub fn manifest_vouched(&self) -> bool {
+        self.manifest_vouched
+    }
+
+    /// Whether a trusted key signed the seal of the last segment.
+    pub fn last_seal_vouched(&self) -> bool {
+        self.last_seal_vouched
+    }
+
+    /// Envelopes that a trusted key signed one by one.
+    pub fn envelopes_vouched(&self) -> u64 {
+        self.envelopes_vouched
+    }
+}
+
+/// Everything that is signed but envelopes.
+struct Heads<'a> {
+    trust: &'a Trust<'a>,
+    findings: &'a mut Findings,
+    keys: BTreeSet<(KeyId, KeyUse)>,
+    verified: u64,
+}
+
+/// Checks the signatures on manifest, checkpoint and seals, adds those on envelopes, and ends the phase.
+pub(crate) fn check(
+    container: &Container<'_>,
+    admitted: &Admitted,
+    segments: &Segments,
+    trust: &Trust<'_>,
+    envelopes: EnvelopeSignatures,
+    envelope_count: u64,
+    findings: &mut Findings,
+) -> Result<SignaturesReport, VerifyError> {
+    let content = admitted.content();
+    let checkpoint = read_checkpoint(container, admitted, findings)?;
+    let promise = segments.promise();
+    let mut heads = Heads { trust, findings, keys: BTreeSet::new(), verified: 0 };
+    let manifest_vouched = heads.manifest(admitted, promise);
+    let checkpoint_vouched = heads.checkpoint(checkpoint.as_ref(), admitted, promise);
+    let last_seal_vouched = heads.seals(segments);
+    let Heads { mut keys, verified, findings, .. } = heads;
+    for (key_id, (count, place)) in &envelopes.unknown {
+        let detail = format!("key {key_id}, on {count} envelopes, here first");
+        findings.add(Finding::new(FindingCode::KeyUnknown, place.clone(), detail));
+    }
+    keys.extend(envelopes.used.iter().map(|key_id| (*key_id, KeyUse::Envelope)));
+    let unvouched = envelope_count.saturating_sub(envelopes.vouched);
+    check_trust(trust, content, promise, checkpoint_vouched, unvouched, findings);
+    let counts = Counts::from([
+        ("verified", verified + envelopes.vouched),
+        ("envelopes", envelopes.vouched),
+        ("keys", keys.iter().map(|(key_id, _)| key_id).collect::<BTreeSet<_>>().len() as u64),
+    ]);
+    Ok(SignaturesReport {
+        counts,
+        keys,
+        checkpoint,
+        checkpoint_vouched,
+        manifest_vouched,
+        last_seal_vouched,
+        envelopes_vouched: envelopes.vouched,
+    })
+}
+
+/// Says, once, why nobody vouches.
+fn check_trust(
+    trust: &Trust<'_>,
+    content: &ManifestContent,
+    promise: SigningPromise,
+    checkpoint_vouched: bool,
+    unvouched: u64,
+    findings: &mut Findings,
+) {
+    let mut warn = |code, detail: String| findings.add(Finding::new(code, Place::Bundle, detail));
+    let Some(root) = trust.root else {
+        return warn(FindingCode::TrustRootAbsent, "no signature was checked".to_owned());
+    };
+    if root.keys_for(&content.stream).next().is_none() {
+        return warn(FindingCode::TrustRootSilent, format!("stream {}", content.stream));
+    }
+    if promise == SigningPromise::None {
+        warn(FindingCode::StreamUnsigned, "the stream promises no signatures".to_owned());
+    } else if !checkpoint_vouched && unvouched > 0 {
+        warn(FindingCode::EnvelopeUnvouched, format!("{unvouched} envelopes"));
+    }
+}
+
+fn read_checkpoint(
+    container: &Container<'_>,
+    admitted: &Admitted,
+    findings: &mut Findings,
+) -> Result<Option<SignedCheckpoint>, VerifyError> {
+    let Some(part) = admitted.plan.checkpoint else { return Ok(None) };
+    let code = FindingCode::CheckpointMalformed;
+    let bytes = admitted.read_small(container, part, CHECKPOINT_BYTES_MAX, code, findings)?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let content = admitted.content();
+    let place = || Place::Part(layout::CHECKPOINT.into());
+    let signed = match SignedCheckpoint::parse(&bytes) {
+        Ok(signed) => signed,
+        Err(error) => {
+            findings.add(Finding::new(code, place(), error.to_string()));
+            return Ok(None);
+        }
+    };
+    let stated = signed.checkpoint();
+    if !is_of_stream(stated.origin(), &content.stream) {
+        let code = FindingCode::CheckpointOrigin;
+        findings.add(Finding::new(code, place(), format!("origin {}", stated.origin())));
+    }
+    if stated.tree_size() != content.tree_size || stated.root() != content.root_hash {
+        let detail = "another tree size or root than the manifest's";
+        findings.add(Finding::new(FindingCode::CheckpointMismatch, place(), detail));
+    }
+    Ok(Some(signed))
+}
+
+/// Whether an origin is that of the stream's log, under whatever log name.
+pub(crate) fn is_of_stream(origin: &str, stream: &StreamId) -> bool {
+    let suffix = checkpoint::origin("", stream);
+    origin.strip_suffix(&suffix).is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
+impl Heads<'_> {
+    fn find(&mut self, code: FindingCode, place: Place, detail: impl Into<Box<str>>) {
+        self.findings.add(Finding::new(code, place, detail));
+    }
+
+    /// Says what a refusal means. Without a trust root every key is unknown, which is said once.
+    fn refuse(&mut self, refusal: &Refusal, invalid: FindingCode, place: Place, key_id: KeyId) {
+        let detail = format!("key {key_id}");
+        match refusal {
+            Refusal::Unknown if self.trust.root.is_none() => {}
+            Refusal::Unknown => self.find(FindingCode::KeyUnknown, place, detail),
+            Refusal::Key(code) => self.find(*code, place, detail),
+            Refusal::Invalid => self.find(invalid, place, detail),
+        }
+    }
+
+    fn accept(&mut self, key_id: KeyId, on: KeyUse) {
+        self.verified += 1;
+        self.keys.insert((key_id, on));
+    }
+
+    fn manifest(&mut self, admitted: &Admitted, promise: SigningPromise) -> bool {
+        let place = || Place::Part(layout::MANIFEST_DSSE.into());
+        let signatures = match &admitted.signatures {
+            Beside::Signatures(signatures) => signatures.signatures(),
+            Beside::Malformed => return false,
+            Beside::Absent => {
+                if promise > SigningPromise::None {
+                    let detail = "the stream promises signatures";
+                    self.find(FindingCode::ManifestSignatureMissing, place(), detail);
+                }
+                return false;
+            }
+        };
+        let position = admitted.content().tree_size.saturating_sub(1);
+        let mut vouched = false;
+        for signature in signatures {
+            let key_id = signature.key_id();
+            let verify = |key: &PublicKey| dsse::verify_manifest(&admitted.bytes, key, signature);
+            match self.trust.check(key_id, position, verify) {
+                Ok(()) => {
+                    self.accept(key_id, KeyUse::Manifest);
+                    vouched = true;
+                }
+                Err(refusal) => {
+                    let code = FindingCode::ManifestSignatureInvalid;
+                    self.refuse(&refusal, code, place(), key_id);
+                }
+            }
+        }
+        vouched
+    }
+
+    fn checkpoint(
+        &mut self,
+        signed: Option<&SignedCheckpoint>,
+        admitted: &Admitted,
+        promise: SigningPromise,
+    ) -> bool {
+        let place = || Place::Part(layout::CHECKPOINT.into());
+        let Some(signed) = signed else {
+            if promise > SigningPromise::None && admitted.plan.checkpoint.is_none() {
+                let detail = "the stream promises signed checkpoints";
+                self.find(FindingCode::CheckpointMissing, place(), detail);
+            }
+            return false;
+        };
+        let Some(root) = self.trust.root else { return false };
+        // A note names its key by four bytes and its origin: the key is looked for, not looked up.
+        let line = signed.signatures().first();
+        let by = |key: &&TrustedKey| line.is_some_and(|line| is_by(line, key.public_key()));
+        let Some(key) = root.keys().iter().find(by) else {
+            self.find(FindingCode::KeyUnknown, place(), "the log's key");
+            return false;
+        };
+        let position = signed.checkpoint().tree_size().saturating_sub(1);
+        let verify =
+            |key: &PublicKey| signed.verify_log_signature(key).map_err(|_| SignatureError::Invalid);
+        match self.trust.check(key.key_id(), position, verify) {
+            Ok(()) => {
+                self.accept(key.key_id(), KeyUse::Checkpoint);
+                true
+            }
+            Err(refusal) => {
+                let code = FindingCode::CheckpointSignatureInvalid;
+                self.refuse(&refusal, code, place(), key.key_id());
+                false
+            }
+        }
+    }
+
+    /// Whether the seal of the last segment is vouched for.
+    fn seals(&mut self, segments: &Segments) -> bool {
+        let mut last_vouched = false;
+        for (index, segment) in segments.iter().enumerate() {
+            last_vouched = false;
+            let Some((signed, hash)) = &segment.seal else { continue };
+            let place = Place::Segment(index as u64);
+            let promise = segment.genesis.as_ref().map(|genesis| genesis.signing);
+            let Some(signature) = &signed.signature else {
+                if promise > Some(SigningPromise::None) {
+                    let detail = "the stream promises signatures";
+                    self.find(FindingCode::SealSignatureMissing, place, detail);
+                }
+                continue;
+            };
+            let position = signed.seal.tree_size.saturating_sub(1);
+            let verify = |key: &PublicKey| key.verify_seal(hash, signature);
+            match self.trust.check(Signature::key_id(signature), position, verify) {
+                Ok(()) => {
+                    self.accept(signature.key_id(), KeyUse::Seal);
+                    last_vouched = true;
+                }
+                Err(refusal) => {
+                    let code = FindingCode::SealSignatureInvalid;
+                    self.refuse(&refusal, code, place, signature.key_id());
+                }
+            }
+        }
+        last_vouched
+    }
+}
+
+fn is_by(line: &NoteSignature, key: &PublicKey) -> bool {
+    key_hash(line.name(), ALGORITHM_ED25519, key.as_bytes()) == line.key_hash()
+}
