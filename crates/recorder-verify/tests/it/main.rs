@@ -3,3 +3,4 @@
 #![cfg(test)]
 
 mod forge;
+mod verify_smoke;
