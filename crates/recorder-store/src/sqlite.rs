@@ -410,11 +410,17 @@ fn read_tile(
     let head = head::stream_row(connection, stream)?.ok_or_else(absent)?;
     let index = i64::try_from(tile.index).map_err(|_| absent())?;
     let mut statement = connection.prepare_cached(
-        "SELECT tile_number, hashes FROM tiles \
-         WHERE stream_number = ?1 AND level = ?2 AND tile_index = ?3",
+        "SELECT stored.tile_number, stored.hashes, stored.stream_number, stored.level, \
+         stored.tile_index FROM tiles AS found INDEXED BY tiles_by_place \
+         CROSS JOIN tiles AS stored NOT INDEXED ON stored.tile_number = found.tile_number \
+         WHERE found.stream_number = ?1 AND found.level = ?2 AND found.tile_index = ?3",
     )?;
     let mut rows = statement.query((head.number, tile.level, index))?;
     let row = CheckedRow::new(rows.next()?.ok_or_else(absent)?, "tiles")?;
+    let place = (row.integer(2)?, row.integer(3)?, row.integer(4)?);
+    if place != (head.number, tile.level.into(), index) {
+        return Err(row.corrupt("found by an index that it does not belong to"));
+    }
     decode_tile(row.bytes(1)?).ok_or_else(|| row.corrupt("hashes has another length"))
 }
 

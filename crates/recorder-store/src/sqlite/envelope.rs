@@ -19,10 +19,13 @@ use rusqlite::{Connection, Row};
 use super::failure::Failure;
 use super::row::{CheckedRow, INDEX_BITS, index_of};
 
-/// Columns of an envelope, in the order that `Decoder::envelope` reads them.
-pub(super) const ENVELOPE_COLUMNS: &str = "envelope_key, stream_number, segment_key, sequence, recorded_at, envelope_id, event_type, \
-     actor_id, environment_id, claimed_seconds, claimed_nanoseconds, trace_id, session_id, parent_ids, \
-     attachment_refs, payload_salt, payload_commitment, content_hash, chain_hash, signature, payload";
+/// Columns of an envelope in the table `stored`, in the order that `Decoder::envelope` reads them.
+pub(super) const ENVELOPE_COLUMNS: &str = "stored.envelope_key, stored.stream_number, \
+     stored.segment_key, stored.sequence, stored.recorded_at, stored.envelope_id, \
+     stored.event_type, stored.actor_id, stored.environment_id, stored.claimed_seconds, \
+     stored.claimed_nanoseconds, stored.trace_id, stored.session_id, stored.parent_ids, \
+     stored.attachment_refs, stored.payload_salt, stored.payload_commitment, stored.content_hash, \
+     stored.chain_hash, stored.signature, stored.payload";
 
 /// Values that one reader keeps of each kind, so that a hostile file cannot grow its memory.
 const REMEMBERED_MAX: usize = 4096;

@@ -52,14 +52,20 @@ pub(super) fn stream_row(
     stream: &StreamId,
 ) -> Result<Option<StreamRow>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT stream_number, next_position, chain_head, last_recorded_at, segment_count, \
-         checkpoint_count FROM streams WHERE tenant_id = ?1 AND recorder_id = ?2",
+        "SELECT stored.stream_number, stored.next_position, stored.chain_head, \
+         stored.last_recorded_at, stored.segment_count, stored.checkpoint_count, \
+         stored.tenant_id, stored.recorder_id FROM streams AS found INDEXED BY streams_by_name \
+         CROSS JOIN streams AS stored NOT INDEXED ON stored.stream_number = found.stream_number \
+         WHERE found.tenant_id = ?1 AND found.recorder_id = ?2",
     )?;
     let mut rows = statement.query((stream.tenant_id.as_str(), stream.recorder_id.as_str()))?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let row = CheckedRow::new(row, "streams")?;
     if !(1..=STREAMS_MAX).contains(&row.key()) {
         return Err(row.corrupt("stream_number is out of range"));
+    }
+    if row.text(6)? != stream.tenant_id.as_str() || row.text(7)? != stream.recorder_id.as_str() {
+        return Err(row.corrupt("found by an index that it does not belong to"));
     }
     Ok(Some(StreamRow {
         number: row.key(),
@@ -169,8 +175,10 @@ fn check_one_open(
     head: &StreamRow,
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT segment_key FROM segments WHERE stream_number = ?1 AND signed_seal IS NULL LIMIT 2",
+        "SELECT segment_key FROM segments WHERE stream_number BETWEEN ?1 AND ?1 \
+         AND signed_seal IS NULL LIMIT 2",
     )?;
+    // A range, since after an equal value in a unique index SQLite would not look for a second row.
     let mut rows = statement.query([head.number])?;
     let mut count = 0;
     while rows.next()?.is_some() {

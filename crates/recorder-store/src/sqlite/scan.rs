@@ -1,8 +1,11 @@
 //! Queries: a filter becomes ranges of positions and one SQL statement, whose values are bound, never spelled.
 //!
 //! Rows come in pages, each in a read transaction of its own that ends before the caller sees a row. What a page
-//! holds is checked against the filter once more: an index that names rows which do not match is corrupt. There is no
-//! statement per filter value: lists travel as one JSON array.
+//! holds is checked against the filter once more: an index that names rows which do not match is corrupt. Lists
+//! travel as one JSON array, so that no list is too long for a statement.
+//!
+//! An index only ever says which rows to look at. SQLite would read a column from the index that found the row, so
+//! that a forged index could change what a row says; joining the table to itself by key prevents it.
 
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
@@ -18,7 +21,7 @@ use super::envelope::{Decoder, ENVELOPE_COLUMNS};
 use super::failure::Failure;
 use super::head::{StreamRow, stream_row};
 use super::reader::Readers;
-use super::row::{CheckedRow, index_of, key};
+use super::row::{CheckedRow, index_of, key, missing};
 use crate::matching::matches;
 
 /// Envelopes of a page: enough to pay for its transaction, few enough to hold.
@@ -30,11 +33,20 @@ const PAGE_BYTES_MAX: usize = 4 << 20;
 /// Positions that one page may look through without an index, so that no read transaction grows with the stream.
 const WINDOW_POSITIONS: u64 = 1 << 16;
 
+/// The rows that the index of traces names.
+const FOUND_BY_TRACE: &str = "envelopes AS found INDEXED BY envelopes_by_trace \
+    CROSS JOIN envelopes AS stored NOT INDEXED ON stored.envelope_key = found.envelope_key";
+
+/// The rows that the index of sessions names.
+const FOUND_BY_SESSION: &str = "envelopes AS found INDEXED BY envelopes_by_session \
+    CROSS JOIN envelopes AS stored NOT INDEXED ON stored.envelope_key = found.envelope_key";
+
 /// A query on one stream: where rows may match, which do, and how they are found.
 struct Query {
     sql: String,
     values: Vec<Value>,
     window_positions: u64,
+    stream: StreamId,
     stream_number: i64,
     ranges: Vec<Range<u64>>,
 }
@@ -92,7 +104,7 @@ fn plan(
     if let Some(ids) = &filter.envelope_ids {
         ranges = intersect(&ranges, &envelope_ranges(connection, &row, ids)?);
     }
-    Query::compile(connection, row.number, filter, ranges)
+    Query::compile(connection, stream, row.number, filter, ranges)
 }
 
 /// What lies in both of two sorted lists of disjoint ranges.
@@ -172,28 +184,28 @@ impl Query {
     /// Compiles `filter`; `None` when it names only texts that no envelope has.
     fn compile(
         connection: &Connection,
+        stream: &StreamId,
         stream_number: i64,
         filter: &EnvelopeFilter,
         ranges: Vec<Range<u64>>,
     ) -> Result<Option<Self>, Failure> {
         let mut conditions = Conditions::default();
-        let (index, window_positions) = match (&filter.trace_ids, &filter.session_ids) {
-            (Some(_), _) => ("INDEXED BY envelopes_by_trace", u64::MAX),
-            (None, Some(_)) => ("INDEXED BY envelopes_by_session", u64::MAX),
-            // The only other way is by key.
-            (None, None) => ("NOT INDEXED", WINDOW_POSITIONS),
+        let traces = filter.trace_ids.as_ref().map(|ids| texts(ids, |id| id.as_str()));
+        let sessions = filter.session_ids.as_ref().map(|ids| texts(ids, |id| id.as_str()));
+        let (source, window_positions) = match (traces, sessions) {
+            (None, None) => ("envelopes AS stored NOT INDEXED", WINDOW_POSITIONS),
+            (Some(traces), sessions) => {
+                conditions.by_index(stream_number, "trace_id", &traces);
+                if let Some(sessions) = sessions {
+                    conditions.one_of_texts("stored.session_id", &sessions);
+                }
+                (FOUND_BY_TRACE, u64::MAX)
+            }
+            (None, Some(sessions)) => {
+                conditions.by_index(stream_number, "session_id", &sessions);
+                (FOUND_BY_SESSION, u64::MAX)
+            }
         };
-        if window_positions == u64::MAX {
-            conditions.all("stream_number = ?", [stream_number.into()]);
-        }
-        conditions.one_of_texts(
-            "trace_id",
-            filter.trace_ids.as_ref().map(|ids| texts(ids, |id| id.as_str())),
-        );
-        conditions.one_of_texts(
-            "session_id",
-            filter.session_ids.as_ref().map(|ids| texts(ids, |id| id.as_str())),
-        );
         for (column, numbers) in interned(connection, filter)? {
             if numbers.is_empty() {
                 return Ok(None);
@@ -202,12 +214,19 @@ impl Query {
         }
         conditions.times(filter);
         let Conditions { sql, values } = conditions;
+        let key = if window_positions == u64::MAX { "found" } else { "stored" };
+        let key = format!("{key}.envelope_key");
         let sql = format!(
-            "SELECT {ENVELOPE_COLUMNS} FROM envelopes {index} \
-             WHERE envelope_key >= ? AND envelope_key < ?{sql} \
-             ORDER BY envelope_key LIMIT {PAGE_ENVELOPES_MAX}"
+            "SELECT {ENVELOPE_COLUMNS} FROM {source} WHERE {key} >= ? AND {key} < ?{sql} \
+             ORDER BY {key} LIMIT {PAGE_ENVELOPES_MAX}"
         );
-        Ok(Some(Self { sql, values, window_positions, stream_number, ranges }))
+        let stream = stream.clone();
+        Ok(Some(Self { sql, values, window_positions, stream, stream_number, ranges }))
+    }
+
+    /// Whether every row in the ranges matches, so that one which is not there is missing.
+    fn is_gapless(&self) -> bool {
+        self.values.is_empty()
     }
 
     /// Reads one page of what matches in `positions`.
@@ -225,8 +244,13 @@ impl Query {
         let mut rows = statement.query(params_from_iter(values))?;
         let mut page = Page { envelopes: Vec::new(), next_position: end };
         let mut bytes = 0;
+        let mut expected = positions.start;
         while let Some(row) = rows.next()? {
             let envelope = decoder.envelope(connection, row)?;
+            if self.is_gapless() && envelope.place.position != expected {
+                break;
+            }
+            expected += 1;
             if !matches(filter, &envelope) {
                 let row = CheckedRow::new(row, "envelopes")?;
                 return Err(row.corrupt("found by an index that it does not belong to"));
@@ -236,8 +260,11 @@ impl Query {
             page.envelopes.push(envelope);
             if page.envelopes.len() == PAGE_ENVELOPES_MAX || bytes >= PAGE_BYTES_MAX {
                 page.next_position = next_position;
-                break;
+                return Ok(page);
             }
+        }
+        if self.is_gapless() && expected < end {
+            return Err(missing(&self.stream, &format!("position {expected}")));
         }
         Ok(page)
     }
@@ -268,11 +295,11 @@ fn interned(
                 }
             }
         }
-        columns.push(("event_type", numbers));
+        columns.push(("stored.event_type", numbers));
     }
     let actors = filter.actor_ids.as_ref().map(|ids| texts(ids, |id| id.as_str()));
     let environments = filter.environment_ids.as_ref().map(|ids| texts(ids, |id| id.as_str()));
-    for (column, texts) in [("actor_id", actors), ("environment_id", environments)] {
+    for (column, texts) in [("stored.actor_id", actors), ("stored.environment_id", environments)] {
         let Some(texts) = texts else { continue };
         let mut numbers = BTreeSet::new();
         for text in texts {
@@ -313,11 +340,16 @@ impl Conditions {
         self.values.extend(values);
     }
 
+    /// The condition that an index of `column` answers.
+    fn by_index(&mut self, stream_number: i64, column: &str, texts: &[&str]) {
+        self.all("found.stream_number = ?", [stream_number.into()]);
+        self.all(&format!("found.{column} IS NOT NULL"), []);
+        self.one_of_texts(&format!("found.{column}"), texts);
+    }
+
     /// One value keeps the order of the index; several travel as one array, whatever their number.
-    fn one_of_texts(&mut self, column: &str, texts: Option<Vec<&str>>) {
-        let Some(texts) = texts else { return };
-        self.all(&format!("{column} IS NOT NULL"), []);
-        match texts.as_slice() {
+    fn one_of_texts(&mut self, column: &str, texts: &[&str]) {
+        match texts {
             [text] => self.all(&format!("{column} = ?"), [Value::Text((*text).to_owned())]),
             texts => self.one_of(column, serde_json::Value::from(texts)),
         }
@@ -338,7 +370,7 @@ impl Conditions {
 
     fn times(&mut self, filter: &EnvelopeFilter) {
         let claimed = filter.claimed_time;
-        let column = "(claimed_seconds, claimed_nanoseconds)";
+        let column = "(stored.claimed_seconds, stored.claimed_nanoseconds)";
         if let Some(from) = claimed.and_then(|range| range.from()) {
             self.all(&format!("{column} >= (?, ?)"), moment(from));
         }
@@ -347,10 +379,10 @@ impl Conditions {
         }
         let recorded = filter.recorded_at;
         if let Some(from) = recorded.and_then(|range| range.from()) {
-            self.all("recorded_at >= ?", [nanoseconds(from)]);
+            self.all("stored.recorded_at >= ?", [nanoseconds(from)]);
         }
         if let Some(to) = recorded.and_then(|range| range.to()) {
-            self.all("recorded_at < ?", [nanoseconds(to)]);
+            self.all("stored.recorded_at < ?", [nanoseconds(to)]);
         }
     }
 }

@@ -17,7 +17,7 @@ use super::connection::check_cookie;
 use super::envelope::SIGNATURE_COLUMN_BYTES;
 use super::failure::Failure;
 use super::head::{self, StreamRow};
-use super::row::{STREAMS_MAX, key};
+use super::row::{CheckedRow, STREAMS_MAX, key};
 use crate::continuity::advance;
 use crate::error::CommitError;
 use crate::record::{Commit, ExpectedHead, Step, StoredCheckpoint, StreamHead, Tile};
@@ -180,10 +180,7 @@ impl Transaction {
         if self.texts.len() >= TEXTS_MAX {
             self.texts.clear();
         }
-        let mut select =
-            connection.prepare_cached("SELECT text_number FROM texts WHERE text = ?1")?;
-        let known = select.query([text])?.next()?.map(|row| row.get(0)).transpose()?;
-        let number = match known {
+        let number = match stored_text(connection, text)? {
             Some(number) => number,
             None => {
                 let mut insert =
@@ -196,6 +193,22 @@ impl Transaction {
         self.texts.insert(text.into(), number);
         Ok(number)
     }
+}
+
+/// The number of a text, if it is stored: as its own row says it, whatever the index says.
+fn stored_text(connection: &Connection, text: &str) -> Result<Option<i64>, Failure> {
+    let mut select = connection.prepare_cached(
+        "SELECT stored.text_number, stored.text FROM texts AS found INDEXED BY texts_by_text \
+         CROSS JOIN texts AS stored NOT INDEXED ON stored.text_number = found.text_number \
+         WHERE found.text = ?1",
+    )?;
+    let mut rows = select.query([text])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let row = CheckedRow::new(row, "texts")?;
+    if row.text(1)? != text {
+        return Err(row.corrupt("found by an index that it does not belong to"));
+    }
+    Ok(Some(row.key()))
 }
 
 /// Refuses to go on unless exactly one row has changed: a trigger may have swallowed the write.

@@ -111,6 +111,14 @@ impl Author {
         }
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    pub(crate) fn open_count(&self) -> u64 {
+        self.open.as_ref().map_or(0, |(_, count)| *count)
+    }
+
     pub(crate) fn expected(&self) -> ExpectedHead {
         ExpectedHead {
             next_position: self.envelopes.len() as u64,

@@ -4,4 +4,6 @@
 
 mod conformance;
 mod fixture;
+mod model;
 mod sqlite;
+mod tampering;
