@@ -33,11 +33,13 @@ const DIRECTORY_BUFFER_BYTES: usize = 64 << 10;
 const MEMBER_BYTES_MIN: u64 = LOCAL_HEADER_BYTES as u64 + 1;
 
 /// Why a container, or a member of it, was not read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It is not what a writer of bundles makes.
+    #[error("{}: {}: {}", .0.place(), .0.code(), .0.detail())]
     Refused(Finding),
     /// It could not be judged.
+    #[error(transparent)]
     Failed(VerifyError),
 }
 
@@ -606,8 +608,8 @@ mod tests {
         ])
     }
 
-    fn read_all(bytes: &Vec<u8>) -> Result<Vec<Vec<u8>>, ReadError> {
-        let archive = Archive::open(bytes, &VerifyLimits::default())?;
+    fn read_all(bytes: &[u8]) -> Result<Vec<Vec<u8>>, ReadError> {
+        let archive = Archive::open(&bytes, &VerifyLimits::default())?;
         let read = |member: &ArchiveMember| {
             let (mut reader, mut out, mut buffer) = (archive.reader(member), Vec::new(), [0; 777]);
             loop {
@@ -620,7 +622,7 @@ mod tests {
         archive.members().iter().map(read).collect()
     }
 
-    fn code(bytes: &Vec<u8>) -> FindingCode {
+    fn code(bytes: &[u8]) -> FindingCode {
         match read_all(bytes) {
             Err(ReadError::Refused(finding)) => finding.code(),
             other => panic!("{other:?}"),
@@ -657,7 +659,7 @@ mod tests {
     fn no_cut_and_no_addition_goes_unseen() {
         let good = sample();
         for length in 0..good.len() {
-            assert!(read_all(&good[..length].to_vec()).is_err(), "{length}");
+            assert!(read_all(&good[..length]).is_err(), "{length}");
         }
         assert_eq!(code(&[&good[..], b"x"].concat()), FindingCode::ArchiveEndMissing);
         assert_eq!(code(&[b"x", &good[..]].concat()), FindingCode::ArchiveDirectoryInvalid);

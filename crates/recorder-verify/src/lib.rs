@@ -5,6 +5,7 @@ mod container;
 mod document;
 pub mod finding;
 mod ids;
+mod inspect;
 pub mod limits;
 mod lines;
 mod part;
@@ -13,14 +14,17 @@ mod pool;
 mod proofs;
 pub mod report;
 pub mod source;
+mod transcript;
 pub mod verdict;
 mod verify;
 
 pub use container::Form;
 pub use finding::{Finding, FindingCode, Findings, Phase, Place, Question, Severity};
+pub use inspect::{Inspection, inspect};
 pub use limits::{VerifyError, VerifyLimits};
 pub use report::{PhaseSummary, Report, Subject, UsedKey};
 pub use source::ReadAt;
+pub use transcript::{Transcript, TranscriptInputs};
 pub use verdict::{
     Answers, Authenticity, Completeness, End, Integrity, Outcome, Requirements, Time, Verdict,
 };

@@ -17,11 +17,11 @@ fn trusting() -> VerifyOptions {
     VerifyOptions { trust_root: Some(trust_root), ..VerifyOptions::default() }
 }
 
-fn check(bytes: &Vec<u8>, options: &VerifyOptions) -> Report {
-    let report = verify(bytes, options, &mut |_| {}).unwrap();
+fn check(bytes: &[u8], options: &VerifyOptions) -> Report {
+    let report = verify(&bytes, options, &mut |_| {}).unwrap();
     for threads in [2, 3] {
         let options = VerifyOptions { threads, ..options.clone() };
-        let again = verify(bytes, &options, &mut |_| {}).unwrap();
+        let again = verify(&bytes, &options, &mut |_| {}).unwrap();
         assert_eq!(again.findings(), report.findings());
         assert_eq!(again.phases(), report.phases());
         assert_eq!(again.answers(), report.answers());
