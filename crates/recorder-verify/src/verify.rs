@@ -364,7 +364,7 @@ impl<'a> Pass<'a> {
         let mut rounds = 0;
         loop {
             let context = self.context;
-            let (faults, next) = std::mem::take(&mut self.ids).finish();
+            let (faults, next) = std::mem::replace(&mut self.ids, IdPass::first()).finish();
             content::report_ids(faults, |at| place_of(context, at), &mut self.findings);
             let Some(next) = next else { return Ok(()) };
             self.ids = next;
