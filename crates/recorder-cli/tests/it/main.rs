@@ -7,9 +7,15 @@
     reason = "tests set up files and read them back, and their helpers fail like tests"
 )]
 
+mod bundles;
+mod import;
 mod json;
+mod kill;
+mod query;
+mod recording;
 mod settings;
 mod setup;
+mod upkeep;
 mod usage;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +50,32 @@ impl Sandbox {
         let run = sandbox.run(&["init", "--passphrase-file", "passphrase"]);
         assert_eq!(run.code, 0, "{}", run.stderr);
         sandbox
+    }
+
+    /// A directory with a database that signs nothing: quick, where signatures do not matter.
+    fn unsigned() -> Self {
+        let sandbox = Self::new();
+        let run = sandbox.run(&["init", "--no-signer"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        sandbox
+    }
+
+    /// Records one envelope and gives its receipt.
+    fn record(&self, payload: &str, more: &[&str]) -> Value {
+        self.write("payload.json", payload);
+        let arguments = [
+            "envelope",
+            "record",
+            "--event-type",
+            "tool.call",
+            "--actor",
+            "agent-1",
+            "--environment",
+            "test",
+            "--payload",
+            "payload.json",
+        ];
+        self.json_ok(&[&arguments[..], more].concat())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -118,4 +150,26 @@ fn set_mode(path: &Path, mode: u32) {
 fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// The id that belongs to a number.
+fn envelope_id(number: u64) -> String {
+    format!("019aa000-0000-7000-8000-{number:012x}")
+}
+
+/// A draft with an id and a salt, so that it is the same each time.
+fn draft(number: u64) -> String {
+    let id = envelope_id(number);
+    format!(
+        r#"{{"envelope_id":"{id}","event_type":"tool.call","actor_id":"agent-1","environment_id":"test","claimed_time":"2026-11-22T00:00:00Z","payload":{{"n":{number}}},"payload_salt":"{number:032x}"}}"#
+    )
+}
+
+fn drafts(numbers: std::ops::Range<u64>) -> String {
+    numbers.map(|number| draft(number) + "\n").collect()
+}
+
+/// The code of an error answer, after its exit code.
+fn refusal(run: &(i32, Value)) -> (i32, &str) {
+    (run.0, run.1["error"]["code"].as_str().unwrap_or("-"))
 }

@@ -1,12 +1,8 @@
 //! `init` and `signer`: keys come only from where the profile lets them, and nothing is overwritten.
 
-use super::{Run, Sandbox, mode, set_mode};
+use super::{Run, Sandbox, mode, refusal, set_mode};
 
 const SEED: &str = "0707070707070707070707070707070707070707070707070707070707070707";
-
-fn error_code(run: &(i32, serde_json::Value)) -> (i32, &str) {
-    (run.0, run.1["error"]["code"].as_str().unwrap())
-}
 
 #[test]
 fn init_writes_what_a_recorder_needs_and_keeps_secrets_to_their_owner() {
@@ -30,7 +26,7 @@ fn init_refuses_to_overwrite_and_then_writes_nothing() {
         sandbox.write_secret("passphrase", "horse\n");
         sandbox.write(&format!("dir/{name}"), "mine");
         let run = sandbox.json(&["init", "dir", "--passphrase-file", "passphrase"]);
-        assert_eq!(error_code(&run), (5, "already_exists"));
+        assert_eq!(refusal(&run), (5, "already_exists"));
         assert_eq!(sandbox.read(&format!("dir/{name}")), "mine");
         assert_eq!(std::fs::read_dir(sandbox.path("dir")).unwrap().count(), 1);
     }
@@ -40,7 +36,7 @@ fn init_refuses_to_overwrite_and_then_writes_nothing() {
 fn without_a_passphrase_and_without_a_terminal_there_is_no_key() {
     let sandbox = Sandbox::new();
     let run = sandbox.json(&["init"]);
-    assert_eq!(error_code(&run), (1, "passphrase_missing"));
+    assert_eq!(refusal(&run), (1, "passphrase_missing"));
     assert!(!sandbox.path("recorder-key.pem").exists());
     assert!(!sandbox.path("recorder.toml").exists());
 }
@@ -61,28 +57,28 @@ fn secrets_that_others_can_reach_are_refused() {
     let sandbox = Sandbox::initialised();
     let show = || sandbox.json(&["signer", "show"]);
     set_mode(&sandbox.path("recorder-key.pem"), 0o640);
-    assert_eq!(error_code(&show()), (5, "permissions_too_open"));
+    assert_eq!(refusal(&show()), (5, "permissions_too_open"));
     set_mode(&sandbox.path("recorder-key.pem"), 0o600);
     set_mode(&sandbox.path("passphrase"), 0o604);
-    assert_eq!(error_code(&show()), (5, "permissions_too_open"));
+    assert_eq!(refusal(&show()), (5, "permissions_too_open"));
     set_mode(&sandbox.path("passphrase"), 0o600);
     std::fs::rename(sandbox.path("passphrase"), sandbox.path("real")).unwrap();
     std::os::unix::fs::symlink("real", sandbox.path("passphrase")).unwrap();
-    assert_eq!(error_code(&show()), (5, "symlink_refused"));
+    assert_eq!(refusal(&show()), (5, "symlink_refused"));
     std::fs::remove_file(sandbox.path("passphrase")).unwrap();
     std::fs::rename(sandbox.path("real"), sandbox.path("passphrase")).unwrap();
     std::fs::hard_link(sandbox.path("recorder-key.pem"), sandbox.path("copy")).unwrap();
-    assert_eq!(error_code(&show()), (5, "hard_linked"));
+    assert_eq!(refusal(&show()), (5, "hard_linked"));
     std::fs::remove_file(sandbox.path("copy")).unwrap();
     sandbox.write_secret("recorder-key.pem", "x".repeat((64 << 10) + 1));
-    assert_eq!(error_code(&show()), (1, "too_large"));
+    assert_eq!(refusal(&show()), (1, "too_large"));
 }
 
 #[test]
 fn a_key_file_is_never_overwritten() {
     let sandbox = Sandbox::initialised();
     let before = sandbox.read("recorder-key.pem");
-    assert_eq!(error_code(&sandbox.json(&["signer", "generate"])), (5, "already_exists"));
+    assert_eq!(refusal(&sandbox.json(&["signer", "generate"])), (5, "already_exists"));
     assert_eq!(sandbox.read("recorder-key.pem"), before);
 }
 
@@ -90,11 +86,11 @@ fn a_key_file_is_never_overwritten() {
 fn a_key_in_the_clear_needs_profile_standard() {
     let sandbox = Sandbox::new();
     let generate = ["signer", "generate", "--plaintext", "--output", "k.pem"];
-    assert_eq!(error_code(&sandbox.json(&generate)), (5, "plaintext_key_refused"));
+    assert_eq!(refusal(&sandbox.json(&generate)), (5, "plaintext_key_refused"));
     let made = sandbox.json_ok(&[&generate[..], &["--profile", "standard"]].concat());
     assert_eq!(mode(&sandbox.path("k.pem")), 0o600);
     let show = ["signer", "show", "--key", "k.pem"];
-    assert_eq!(error_code(&sandbox.json(&show)), (5, "plaintext_key_refused"));
+    assert_eq!(refusal(&sandbox.json(&show)), (5, "plaintext_key_refused"));
     let shown = sandbox.json_ok(&[&show[..], &["--profile", "standard"]].concat());
     assert_eq!(shown["key_id"], made["key_id"]);
 }
