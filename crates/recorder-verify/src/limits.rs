@@ -81,3 +81,18 @@ pub enum VerifyError {
 pub(crate) fn within(what: &'static str, found: u64, limit: u64) -> Result<(), VerifyError> {
     if found > limit { Err(VerifyError::Limit { what, found, limit }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use recorder_envelope::json::to_canonical;
+
+    use super::*;
+
+    #[test]
+    fn the_format_page_has_the_limits_by_default() {
+        let page = include_str!("../../../docs/spec/evidence-format.md");
+        let limits = to_canonical(&VerifyLimits::default()).unwrap();
+        let block = format!("```text\n{}\n```\n", String::from_utf8(limits).unwrap());
+        assert!(page.contains(&block), "docs/spec/evidence-format.md §15 should have:\n{block}");
+    }
+}
