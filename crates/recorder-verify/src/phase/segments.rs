@@ -134,6 +134,7 @@ impl Segments {
     pub(crate) fn check(&self, admitted: &Admitted, findings: &mut Findings) {
         let content = admitted.content();
         check_repetition(content, findings);
+        self.check_strangers(content, findings);
         for (index, segment) in self.list.iter().enumerate() {
             let stated = &content.segments[index];
             let last = index + 1 == self.list.len();
@@ -150,6 +151,24 @@ impl Segments {
         for (index, (pair, stated)) in neighbours.enumerate() {
             if let ([before, after], [stated_before, _]) = (pair, stated) {
                 check_neighbours(index + 1, before, stated_before, after, findings);
+            }
+        }
+    }
+
+    /// A segment follows the one with the index before: none that stands elsewhere in the bundle.
+    fn check_strangers(&self, content: &ManifestContent, findings: &mut Findings) {
+        let ids: BTreeSet<_> = content.segments.iter().map(|segment| segment.segment_id).collect();
+        for (index, segment) in self.list.iter().enumerate() {
+            let Some(genesis) = &segment.genesis else { continue };
+            let Some(predecessor) = &genesis.predecessor else { continue };
+            let before = index.checked_sub(1).and_then(|before| self.list[before].genesis.as_ref());
+            let follows = |before: &SegmentGenesis| {
+                before.segment_index.checked_add(1) == Some(genesis.segment_index)
+            };
+            if !before.is_some_and(follows) && ids.contains(&predecessor.segment_id) {
+                let detail = "it names a segment that has another index";
+                let code = FindingCode::PredecessorMismatch;
+                findings.add(Finding::new(code, number(index), detail));
             }
         }
     }
