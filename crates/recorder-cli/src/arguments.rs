@@ -82,6 +82,8 @@ impl Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show the whole story on real input: record, seal, bundle, verify, attack
+    Demo(command::demo::Demo),
     /// Set up a directory: configuration, signing key, trust root, database
     Init(command::init::Init),
     /// Record envelopes

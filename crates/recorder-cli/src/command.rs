@@ -4,6 +4,7 @@ pub(crate) mod bundle;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod envelope;
 pub(crate) mod fsck;

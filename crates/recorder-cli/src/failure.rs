@@ -22,6 +22,7 @@ use recorder_envelope::trust_root::TrustRootError;
 use recorder_fs::FileError;
 use recorder_store::ReadError;
 
+use crate::demo::DemoError;
 use crate::passphrase::PassphraseError;
 use crate::settings::SettingsError;
 use crate::signer::SignerError;
@@ -158,6 +159,9 @@ pub(crate) enum Failure {
     /// The system gives no randomness.
     #[error(transparent)]
     NoRandomness(NoRandomness),
+    /// The demonstration ended early.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[source] io::Error),
@@ -237,6 +241,8 @@ impl Failure {
             Self::NoCheckpoint => Class::new("no_checkpoint", Exit::Refused)
                 .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
             Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
+            Self::Demo(DemoError::File(error)) => file(error),
+            Self::Demo(DemoError::Step { .. }) => Class::new("demo_failed", Exit::CouldNotRun),
             Self::Output(_) => Class::new("output_failed", Exit::CouldNotRun),
             Self::Internal(_) => Class::new("internal", Exit::CouldNotRun),
         }
@@ -364,6 +370,8 @@ fn open(error: &recorder::OpenError) -> Class {
     match error {
         OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
         OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused),
+        OpenError::OriginMismatch { .. } => Class::new("origin_mismatch", Exit::Refused)
+            .hint("set log_name to the first part of the name that the checkpoints carry"),
         OpenError::Read(error) => read(error),
     }
 }
@@ -400,6 +408,8 @@ fn append(error: &AppendError) -> Class {
         AppendError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
         AppendError::Read(error) => read(error),
         AppendError::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
+        AppendError::Checkpoint(_) => Class::new("checkpoint_refused", Exit::Refused)
+            .hint("shorten log_name, tenant_id or recorder_id"),
     }
 }
 
@@ -420,6 +430,7 @@ fn build(error: &BuildError) -> Class {
         BuildError::NoSuchStream { .. } => Class::new("no_such_stream", Exit::Refused)
             .hint("--tenant-id and --recorder-id name the stream"),
         BuildError::NothingSelected => Class::new("nothing_selected", Exit::Refused),
+        BuildError::BeyondLog { .. } => Class::new("beyond_log", Exit::Refused),
         BuildError::TooMuch { .. } => Class::new("selection_too_large", Exit::Refused),
         BuildError::DocumentTooLarge { .. } => Class::new("document_too_large", Exit::Refused),
         BuildError::AttachmentMissing { .. } => {

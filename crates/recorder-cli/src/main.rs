@@ -6,6 +6,7 @@
 mod arguments;
 mod command;
 mod context;
+mod demo;
 mod escape;
 mod failure;
 mod lines;
@@ -50,6 +51,7 @@ fn run(arguments: Arguments) -> Exit {
 
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
+        Command::Demo(demo) => demo.run(context),
         Command::Init(init) => init.run(context),
         Command::Envelope(envelope) => envelope.run(context),
         Command::Query(query) => query.run(context),

@@ -185,6 +185,7 @@ impl Build {
             Source::Reader(_) => None,
         };
         let request = BuildRequest {
+            anchor: recorder::bundle::AnchorAt::Newest,
             stream: settings.stream.clone(),
             selector,
             created_at: self.created_at.unwrap_or_else(|| context.now().into()),

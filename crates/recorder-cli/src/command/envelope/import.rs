@@ -503,6 +503,7 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
         | AppendError::BatchTooLarge { .. }
         | AppendError::StreamFull
         | AppendError::SignerRequired
+        | AppendError::Checkpoint(_)
         | AppendError::QueueFull { .. }
         | AppendError::HeadMoved
         | AppendError::OutcomeUnknown(_)
