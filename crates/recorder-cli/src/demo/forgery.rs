@@ -133,12 +133,15 @@ impl Forgery {
         Ok(())
     }
 
-    /// Puts the bundle together with a manifest that fits it, signed as `signature` says.
+    /// Puts the bundle together with a manifest that fits it; the old signature stands beside the new manifest.
     pub(crate) fn archive(&self) -> Result<Vec<u8>, ForgeryError> {
         let (manifest, parts) = self.parts();
-        let mut members = vec![(layout::MANIFEST.to_owned(), manifest.to_canonical())];
-        members
-            .extend(self.signature.clone().map(|bytes| (layout::MANIFEST_DSSE.to_owned(), bytes)));
+        let manifest = manifest.to_canonical();
+        let dsse = self.signature.as_ref().map(|signature| signature.to_json(&manifest));
+        let mut members = vec![(layout::MANIFEST.to_owned(), manifest)];
+        if let Some(dsse) = dsse.transpose().map_err(ForgeryError::new)? {
+            members.push((layout::MANIFEST_DSSE.to_owned(), dsse));
+        }
         members.extend(parts);
         write(&members).map_err(ForgeryError::new)
     }
