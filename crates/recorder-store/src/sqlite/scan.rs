@@ -398,3 +398,72 @@ fn nanoseconds(time: UtcTimestamp) -> Value {
         Err(_) => Value::Real(f64::INFINITY),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema::OBJECTS;
+
+    /// How SQLite goes about the query of `filter`, a step a line.
+    fn steps(filter: &EnvelopeFilter) -> Vec<String> {
+        let connection = Connection::open_in_memory().unwrap();
+        for object in &OBJECTS {
+            connection.execute_batch(object.sql).unwrap();
+        }
+        connection
+            .execute_batch("INSERT INTO texts VALUES (1, 'tool.call'), (2, 'tool.result')")
+            .unwrap();
+        let stream =
+            StreamId { tenant_id: "a".parse().unwrap(), recorder_id: "b".parse().unwrap() };
+        let query = Query::compile(&connection, &stream, 1, filter, Vec::new()).unwrap().unwrap();
+        let values = [0, 9].into_iter().map(Value::from).chain(query.values);
+        let mut statement =
+            connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql)).unwrap();
+        let rows = statement.query_map(params_from_iter(values), |row| row.get(3)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    const BY_KEY: &str = "SEARCH stored USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)";
+    const FROM_THE_TABLE: &str = "SEARCH stored USING INTEGER PRIMARY KEY (rowid=?)";
+
+    #[test]
+    fn without_a_trace_or_session_rows_are_read_in_their_order() {
+        assert_eq!(steps(&EnvelopeFilter::default()), [BY_KEY]);
+        let prefix =
+            EventTypeMatch::Prefix(recorder_core::identity::EventTypePrefix::new("tool.").unwrap());
+        let filter = EnvelopeFilter { event_types: Some([prefix].into()), ..Default::default() };
+        let steps = steps(&filter);
+        assert_eq!(steps[0], BY_KEY);
+        assert!(!steps.concat().contains("TEMP B-TREE"), "{steps:?}");
+    }
+
+    #[test]
+    fn a_trace_or_a_session_is_found_by_its_index_and_read_from_the_table() {
+        let trace =
+            EnvelopeFilter { trace_ids: Some(["t".parse().unwrap()].into()), ..Default::default() };
+        let session = EnvelopeFilter {
+            session_ids: Some(["s".parse().unwrap()].into()),
+            ..Default::default()
+        };
+        for (filter, name) in [(trace, "trace"), (session, "session")] {
+            let by_index = format!(
+                "SEARCH found USING COVERING INDEX envelopes_by_{name} \
+                 (stream_number=? AND {name}_id=? AND rowid>? AND rowid<?)"
+            );
+            assert_eq!(steps(&filter), [by_index.as_str(), FROM_THE_TABLE]);
+        }
+    }
+
+    #[test]
+    fn ranges_are_intersected() {
+        let ranges = |pairs: &[(u64, u64)]| -> Vec<Range<u64>> {
+            pairs.iter().map(|(start, end)| *start..*end).collect()
+        };
+        let left = ranges(&[(0, 5), (7, 9), (9, 20)]);
+        let right = ranges(&[(3, 8), (12, 13), (19, 40)]);
+        let common = ranges(&[(3, 5), (7, 8), (12, 13), (19, 20)]);
+        assert_eq!(intersect(&left, &right), common);
+        assert_eq!(intersect(&right, &left), common);
+        assert_eq!(intersect(&left, &[]), []);
+    }
+}

@@ -88,14 +88,16 @@ struct State {
 impl State {
     fn run(mut self, requests: &Receiver<Request>) {
         let mut transaction = Transaction::default();
-        for request in requests {
+        for Request { commit, answer } in requests {
             let outcome = if self.latched {
                 Err(CommitError::Latched)
             } else {
-                self.commit(&mut transaction, &request.commit)
+                self.commit(&mut transaction, &commit)
             };
+            // The caller's envelopes are the caller's alone again before the caller hears.
+            drop(commit);
             // Whoever asked may have gone away; the commit stands all the same.
-            let _ = request.answer.send(outcome);
+            let _ = answer.send(outcome);
         }
         if self.latched {
             // Closing the last connection would write the log into the file, after a write that failed.

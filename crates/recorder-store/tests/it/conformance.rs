@@ -1,12 +1,15 @@
 //! What every store promises, asked of each of them.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use recorder_core::filter::EnvelopeFilter;
-use recorder_core::hash::{AttachmentHash, ChainHash};
+use recorder_core::hash::{AttachmentHash, ChainHash, GenesisHash, SealHash};
 use recorder_core::identity::StreamId;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
+use recorder_envelope::segment::{SegmentGenesis, SegmentSeal, SigningPromise};
+use recorder_envelope::signing::SecretKey;
 use recorder_store::{CommitError, MemoryStore, ReadError, Step, Store};
 
 use crate::fixture::{Act, Author, Spec, append, attachment, envelope_id, segment_id, stream};
@@ -38,6 +41,10 @@ suite! {
     a_sealed_segment_stays_and_the_next_continues_it,
     a_commit_lands_whole_or_not_at_all,
     a_stale_head_is_refused,
+    a_refused_batch_is_the_callers_alone_again,
+    a_genesis_must_follow_from_the_stream,
+    a_seal_must_sum_up_its_segment,
+    promised_signatures_must_be_there,
     known_and_repeated_envelopes_are_named,
     one_tenant_cannot_take_the_ids_of_another,
     steps_that_do_not_follow_are_refused,
@@ -176,6 +183,111 @@ fn a_stale_head_is_refused(open: Open<'_>) {
     store.commit(author.commit(&[append(1)])).unwrap();
 }
 
+fn a_refused_batch_is_the_callers_alone_again(open: Open<'_>) {
+    let (store, mut author) = (open(), Author::new("a"));
+    for expected_error in [false, true] {
+        let mut commit = author.clone().commit(&[Act::Open, append(3)]);
+        if expected_error {
+            commit.expected.next_position = 9;
+        }
+        let Step::Append(envelopes) = &commit.steps[1] else { unreachable!() };
+        let mut envelopes = Arc::clone(envelopes);
+        assert_eq!(store.commit(commit).is_err(), expected_error);
+        assert!(Arc::get_mut(&mut envelopes).is_some());
+    }
+    author.commit(&[Act::Open, append(3)]);
+    assert_eq!(all(&*store, &author.stream), author.envelopes);
+}
+
+/// Commits `acts` with their last step changed, which must be refused, and then unchanged.
+fn check_discontinuities<T>(
+    open: Open<'_>,
+    acts: &[Act],
+    part: impl Fn(&mut Step) -> &mut T,
+    changes: &[fn(&mut T)],
+) {
+    let (store, mut author) = (open(), Author::new("a"));
+    store.commit(author.commit(&[Act::Open, append(2), Act::Seal])).unwrap();
+    let commit = author.commit(acts);
+    for (case, change) in changes.iter().enumerate() {
+        let mut changed = commit.clone();
+        change(part(changed.steps.last_mut().unwrap()));
+        let refused = store.commit(changed);
+        assert!(
+            matches!(refused, Err(CommitError::Discontinuity { .. })),
+            "case {case}: {refused:?}"
+        );
+    }
+    store.commit(commit).unwrap();
+}
+
+fn a_genesis_must_follow_from_the_stream(open: Open<'_>) {
+    check_discontinuities::<SegmentGenesis>(
+        open,
+        &[Act::Open],
+        |step| match step {
+            Step::Open(genesis) => genesis,
+            _ => unreachable!(),
+        },
+        &[
+            |genesis| genesis.stream = stream("b"),
+            |genesis| genesis.segment_index += 1,
+            |genesis| genesis.segment_index = 0,
+            |genesis| genesis.first_position += 1,
+            |genesis| genesis.predecessor = None,
+            |genesis| genesis.predecessor.as_mut().unwrap().segment_id = segment_id(7),
+            |genesis| {
+                genesis.predecessor.as_mut().unwrap().chain_head = ChainHash::from_bytes([7; 32]);
+            },
+            |genesis| {
+                genesis.predecessor.as_mut().unwrap().seal_hash = SealHash::from_bytes([7; 32]);
+            },
+        ],
+    );
+}
+
+fn a_seal_must_sum_up_its_segment(open: Open<'_>) {
+    check_discontinuities::<SegmentSeal>(
+        open,
+        &[Act::Open, append(3), Act::Seal],
+        |step| match step {
+            Step::Seal(signed) => &mut signed.seal,
+            _ => unreachable!(),
+        },
+        &[
+            |seal| seal.genesis_hash = GenesisHash::from_bytes([7; 32]),
+            |seal| seal.envelope_count -= 1,
+            |seal| seal.chain_head = ChainHash::from_bytes([7; 32]),
+            |seal| seal.first_envelope_id = envelope_id(0),
+            |seal| seal.last_envelope_id = envelope_id(3),
+            |seal| seal.tree_size = 3,
+        ],
+    );
+}
+
+fn promised_signatures_must_be_there(open: Open<'_>) {
+    let store = open();
+    let key = SecretKey::from_seed(&[7; 32]).unwrap();
+    let mut author = Author::signing("a", SigningPromise::Envelopes, key);
+    store.commit(author.commit(&[Act::Open])).unwrap();
+    let commit = author.commit(&[append(2), Act::Seal]);
+    let mut stripped = commit.clone();
+    let Step::Append(envelopes) = &mut stripped.steps[0] else { unreachable!() };
+    Arc::make_mut(envelopes)[1].signature = None;
+    assert!(matches!(store.commit(stripped), Err(CommitError::Discontinuity { .. })));
+    let mut stripped = commit.clone();
+    let Step::Seal(seal) = &mut stripped.steps[1] else { unreachable!() };
+    seal.signature = None;
+    assert!(matches!(store.commit(stripped), Err(CommitError::Discontinuity { .. })));
+    store.commit(commit).unwrap();
+    assert_eq!(all(&*store, &author.stream), author.envelopes);
+    let mut weaker = author.clone();
+    weaker.signing = SigningPromise::Checkpoints;
+    let refused = store.commit(weaker.commit(&[Act::Open]));
+    assert!(matches!(refused, Err(CommitError::Discontinuity { .. })));
+    store.commit(author.commit(&[Act::Open])).unwrap();
+}
+
 fn known_and_repeated_envelopes_are_named(open: Open<'_>) {
     let (store, mut author) = (open(), Author::new("a"));
     store.commit(author.commit(&[Act::Open, append(3)])).unwrap();
@@ -222,7 +334,7 @@ fn steps_that_do_not_follow_are_refused(open: Open<'_>) {
     assert!(matches!(store.commit(commit), Err(CommitError::SegmentNotOpen { .. })));
     let mut unlinked = author.clone().commit(&[append(2)]);
     let Step::Append(envelopes) = &mut unlinked.steps[0] else { unreachable!() };
-    std::sync::Arc::make_mut(envelopes).swap(0, 1);
+    Arc::make_mut(envelopes).swap(0, 1);
     assert!(matches!(store.commit(unlinked), Err(CommitError::Discontinuity { .. })));
     let mut known = author.clone();
     known.next_segment = 0;

@@ -15,6 +15,7 @@ use recorder_envelope::preimage;
 use recorder_envelope::segment::{
     Predecessor, SealReason, SegmentGenesis, SegmentSeal, SignedSeal, SigningPromise,
 };
+use recorder_envelope::signing::SecretKey;
 use recorder_store::{Commit, ExpectedHead, Step, StoredCheckpoint, Tile};
 
 /// 2026-11-22T00:00:00Z in nanoseconds.
@@ -94,6 +95,8 @@ pub(crate) struct Author {
     segment_count: u64,
     last_seal: Option<SegmentSeal>,
     committed: ExpectedHead,
+    pub(crate) signing: SigningPromise,
+    key: Option<Arc<SecretKey>>,
 }
 
 impl Author {
@@ -108,7 +111,14 @@ impl Author {
             segment_count: 0,
             last_seal: None,
             committed: ExpectedHead { next_position: 0, chain_head: None, open_segment: None },
+            signing: SigningPromise::None,
+            key: None,
         }
+    }
+
+    /// An author who promises signatures and gives them.
+    pub(crate) fn signing(tenant: &str, signing: SigningPromise, key: SecretKey) -> Self {
+        Self { signing, key: Some(Arc::new(key)), ..Self::new(tenant) }
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -163,7 +173,7 @@ impl Author {
             segment_index: self.segment_count,
             first_position: self.envelopes.len() as u64,
             opened_at: self.now(),
-            signing: SigningPromise::None,
+            signing: self.signing,
             heartbeat_seconds: 0,
             predecessor: self.last_seal.as_ref().map(|seal| Predecessor {
                 segment_id: seal.segment_id,
@@ -197,7 +207,11 @@ impl Author {
             recorded_at,
         };
         *count += 1;
-        let envelope = unsealed(spec, self.next_envelope).prepare().seal(place, &previous);
+        let mut envelope = unsealed(spec, self.next_envelope).prepare().seal(place, &previous);
+        envelope.signature = self
+            .key
+            .as_ref()
+            .map(|key| key.sign_envelope(&envelope.content_hash, &envelope.chain_hash));
         self.next_envelope += 1;
         self.leaves.push(leaf_hash(&envelope.chain_hash));
         self.envelopes.push(envelope.clone());
@@ -221,7 +235,8 @@ impl Author {
             root_hash: self.root(),
         };
         self.last_seal = Some(seal.clone());
-        SignedSeal { seal, signature: None }
+        let signature = self.key.as_ref().map(|key| key.sign_seal(&seal.hash()));
+        SignedSeal { seal, signature }
     }
 
     fn checkpoint(&self) -> StoredCheckpoint {
