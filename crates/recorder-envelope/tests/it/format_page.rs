@@ -5,6 +5,7 @@
 use recorder_core::hash::TreeHash;
 use recorder_core::identity::is_forbidden;
 use recorder_envelope::checkpoint::{Checkpoint, LOG_NAME_DEFAULT, origin};
+use recorder_envelope::dsse::{MANIFEST_PAYLOAD_TYPE, pre_authentication_encoding};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::{self, CompactRange};
 use recorder_envelope::preimage;
@@ -82,6 +83,10 @@ fn signed_examples(envelopes: &[SealedEnvelope], root: TreeHash) -> Examples {
                 key().public_key().to_hex(),
                 key().key_id()
             ),
+        ),
+        (
+            "manifest message",
+            String::from_utf8(pre_authentication_encoding(MANIFEST_PAYLOAD_TYPE, b"{}")).unwrap(),
         ),
         ("seal", canonical),
         ("seal_hash", seal_hash.to_string()),
