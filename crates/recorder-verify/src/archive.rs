@@ -43,17 +43,6 @@ pub enum ReadError {
     Failed(VerifyError),
 }
 
-impl std::fmt::Display for ReadError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(finding) => {
-                write!(f, "{} at {}: {}", finding.code().code(), finding.place(), finding.detail())
-            }
-            Self::Failed(error) => error.fmt(f),
-        }
-    }
-}
-
 impl From<std::io::Error> for ReadError {
     fn from(error: std::io::Error) -> Self {
         Self::Failed(VerifyError::Io(error))

@@ -229,6 +229,7 @@ finding_codes! {
         Failure Authenticity CheckpointSignatureInvalid "checkpoint_signature_invalid" "The checkpoint's signature by a trusted key does not hold.";
         Failure Authenticity SealSignatureInvalid "seal_signature_invalid" "A seal's signature by a trusted key does not hold.";
         Failure Authenticity EnvelopeSignatureInvalid "envelope_signature_invalid" "An envelope's signature by a trusted key does not hold.";
+        Failure Authenticity KeyUnknown "key_unknown" "A signature is by a key that is not among those that the trust root holds for the stream.";
         Failure Authenticity KeyNotForStream "key_not_for_stream" "A signature is by a key that is trusted for other streams only.";
         Failure Authenticity KeyNotForPosition "key_not_for_position" "A signature is by a key that is not trusted at that position.";
         Failure Authenticity KeyCompromised "key_compromised" "A signature is by a key that is known to be in other hands.";
@@ -239,7 +240,6 @@ finding_codes! {
         Warning Authenticity TrustRootAbsent "trust_root_absent" "No trust root was given: nobody is trusted to vouch for the evidence.";
         Warning Authenticity TrustRootSilent "trust_root_silent" "The trust root holds no key for this stream.";
         Warning Authenticity StreamUnsigned "stream_unsigned" "Nothing in the bundle is signed.";
-        Warning Authenticity KeyUnknown "key_unknown" "A signature is by a key that the trust root does not hold.";
         Warning Authenticity EnvelopeUnvouched "envelope_unvouched" "Envelopes lie under no signature by a trusted key.";
     }
     Anchors {

@@ -50,8 +50,7 @@ pub(crate) struct Forgery {
 impl Forgery {
     /// Takes the members of an archive apart.
     pub(crate) fn open(members: Vec<(String, Vec<u8>)>) -> Result<Self, ForgeryError> {
-        let (mut manifest, mut dsse, mut checkpoint, mut readme) =
-            (None, None, None, Vec::new());
+        let (mut manifest, mut dsse, mut checkpoint, mut readme) = (None, None, None, Vec::new());
         let mut segments: Vec<ForgedSegment> = Vec::new();
         let mut attachments = Vec::new();
         for (name, bytes) in members {

@@ -76,6 +76,11 @@ impl<'a> Trust<'a> {
         self.may_sign(key, position)
     }
 
+    /// Whether the trust root says who may sign this stream. If it does, any other key is one too many.
+    fn names_signers(&self) -> bool {
+        self.root.is_some_and(|root| root.keys_for(self.stream).next().is_some())
+    }
+
     fn may_sign(&self, key: &TrustedKey, position: u64) -> Result<(), Refusal> {
         if !key.covers_stream(self.stream) {
             return Err(Refusal::Key(FindingCode::KeyNotForStream));
@@ -240,7 +245,8 @@ pub(crate) fn check(
     let checkpoint_vouched = heads.checkpoint(checkpoint.as_ref(), admitted, promise);
     let last_seal_vouched = heads.seals(segments);
     let Heads { mut keys, verified, findings, .. } = heads;
-    for (key_id, (count, place)) in &envelopes.unknown {
+    let unknown = envelopes.unknown.iter().filter(|_| trust.names_signers());
+    for (key_id, (count, place)) in unknown {
         let detail = format!("key {key_id}, on {count} envelopes, here first");
         findings.add(Finding::new(FindingCode::KeyUnknown, place.clone(), detail));
     }
@@ -327,11 +333,11 @@ impl Heads<'_> {
         self.findings.add(Finding::new(code, place, detail));
     }
 
-    /// Says what a refusal means. Without a trust root every key is unknown, which is said once.
+    /// Says what a refusal means. Where the trust root names no signer every key is unknown, which is said once.
     fn refuse(&mut self, refusal: &Refusal, invalid: FindingCode, place: Place, key_id: KeyId) {
         let detail = format!("key {key_id}");
         match refusal {
-            Refusal::Unknown if self.trust.root.is_none() => {}
+            Refusal::Unknown if !self.trust.names_signers() => {}
             Refusal::Unknown => self.find(FindingCode::KeyUnknown, place, detail),
             Refusal::Key(code) => self.find(*code, place, detail),
             Refusal::Invalid => self.find(invalid, place, detail),
@@ -394,7 +400,9 @@ impl Heads<'_> {
         let line = signed.signatures().first();
         let by = |key: &&TrustedKey| line.is_some_and(|line| is_by(line, key.public_key()));
         let Some(key) = root.keys().iter().find(by) else {
-            self.find(FindingCode::KeyUnknown, place(), "the log's key");
+            if self.trust.names_signers() {
+                self.find(FindingCode::KeyUnknown, place(), "the log's key");
+            }
             return false;
         };
         let position = signed.checkpoint().tree_size().saturating_sub(1);
