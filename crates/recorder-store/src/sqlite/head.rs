@@ -168,17 +168,17 @@ fn last_segments(
     Ok((open, last))
 }
 
+/// A range, since after an equal value in a unique index SQLite would not look for a second row.
+const TWO_OPEN: &str = "SELECT segment_key FROM segments \
+    WHERE stream_number BETWEEN ?1 AND ?1 AND signed_seal IS NULL LIMIT 2";
+
 /// Whatever the unique index says, or if it is gone: one open segment is all there may be.
 fn check_one_open(
     connection: &Connection,
     stream: &StreamId,
     head: &StreamRow,
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT segment_key FROM segments WHERE stream_number BETWEEN ?1 AND ?1 \
-         AND signed_seal IS NULL LIMIT 2",
-    )?;
-    // A range, since after an equal value in a unique index SQLite would not look for a second row.
+    let mut statement = connection.prepare_cached(TWO_OPEN)?;
     let mut rows = statement.query([head.number])?;
     let mut count = 0;
     while rows.next()?.is_some() {
@@ -332,4 +332,24 @@ pub(super) fn streams(connection: &Connection) -> Result<Vec<StreamId>, Failure>
     }
     streams.sort();
     Ok(streams)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema::OBJECTS;
+
+    #[test]
+    fn open_segments_are_counted_over_their_index_whatever_it_is_called() {
+        let connection = Connection::open_in_memory().unwrap();
+        for object in &OBJECTS {
+            connection.execute_batch(object.sql).unwrap();
+        }
+        let sql = format!("EXPLAIN QUERY PLAN {TWO_OPEN}");
+        let step: String = connection.query_row(&sql, [1], |row| row.get(3)).unwrap();
+        assert!(
+            step.contains("INDEX segments_open (stream_number>? AND stream_number<?)"),
+            "{step}"
+        );
+    }
 }

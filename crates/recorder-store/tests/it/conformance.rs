@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, GenesisHash, SealHash};
@@ -52,6 +53,8 @@ suite! {
     tiles_come_with_the_commit_that_fills_them,
     the_oldest_checkpoint_that_is_large_enough_is_found,
     a_scan_is_in_order_and_stops_when_told,
+    large_payloads_come_whole_and_in_order,
+    readers_see_whole_commits_only,
     a_visitor_may_use_the_store,
     an_explicit_empty_list_matches_nothing,
 }
@@ -438,6 +441,42 @@ fn a_scan_is_in_order_and_stops_when_told(open: Open<'_>) {
     store.scan(&author.stream, &everything, 1100..2000, &mut none).unwrap();
     let backwards = std::ops::Range { start: 5, end: 2 };
     store.scan(&author.stream, &everything, backwards, &mut none).unwrap();
+}
+
+fn large_payloads_come_whole_and_in_order(open: Open<'_>) {
+    let (store, mut author) = (open(), Author::new("a"));
+    // Three of these are more than one page of the SQLite store holds.
+    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(2 << 20));
+    let large = Act::Append(vec![Spec { payload, ..Spec::default() }; 5]);
+    store.commit(author.commit(&[Act::Open, append(1), large, append(1)])).unwrap();
+    assert!(all(&*store, &author.stream) == author.envelopes);
+}
+
+fn readers_see_whole_commits_only(open: Open<'_>) {
+    const BATCH: u64 = 7;
+    let (store, mut author) = (open(), Author::new("a"));
+    store.commit(author.commit(&[Act::Open])).unwrap();
+    let name = author.stream.clone();
+    let (store, done) = (&*store, &AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..40 {
+                store.commit(author.commit(&[append(BATCH as usize)])).unwrap();
+            }
+            done.store(true, Ordering::Release);
+        });
+        let mut last = false;
+        while !last {
+            last = done.load(Ordering::Acquire);
+            let head = store.head(&name).unwrap().unwrap();
+            assert_eq!(head.next_position % BATCH, 0);
+            assert_eq!(head.open_segment.unwrap().envelope_count, head.next_position);
+            let scanned = all(store, &name).len() as u64;
+            assert_eq!(scanned % BATCH, 0);
+            assert!(scanned >= head.next_position);
+        }
+    });
+    assert_eq!(all(store, &name).len() as u64, 40 * BATCH);
 }
 
 fn a_visitor_may_use_the_store(open: Open<'_>) {
