@@ -28,6 +28,13 @@ fn victim() -> (TempDir, Author) {
     (directory, author)
 }
 
+/// A copy of the closed database in `original`.
+fn copy(original: &TempDir) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(path(original.path()), path(directory.path())).unwrap();
+    directory
+}
+
 /// Runs SQL on the file as somebody with the `sqlite3` shell would.
 fn tamper(directory: &Path, sql: &str) {
     let connection = Connection::open(path(directory)).unwrap();
@@ -62,8 +69,9 @@ fn a_changed_schema_is_refused_by_the_name_of_what_changed() {
         ("ANALYZE", "table sqlite_stat1"),
         ("PRAGMA journal_mode = DELETE", "journal_mode delete"),
     ];
+    let (original, _) = victim();
     for (sql, name) in cases {
-        let (directory, _) = victim();
+        let directory = copy(&original);
         tamper(directory.path(), sql);
         for refused in [
             refusal(&path(directory.path())),
@@ -189,8 +197,9 @@ fn an_edited_row_is_named_where_it_is_read() {
             "checkpoints row 1099511627777",
         ),
     ];
+    let (original, author) = victim();
     for (change, place) in cases {
-        let (directory, author) = victim();
+        let directory = copy(&original);
         tamper(directory.path(), &format!("UPDATE {change}"));
         let store = SqliteStore::open(&path(directory.path()), &options()).unwrap();
         let found = first_corruption(&store, &author);
@@ -208,8 +217,9 @@ fn a_deleted_row_is_missed_by_reads_and_by_the_check() {
         format!("checkpoints WHERE checkpoint_key = {}", key(1)),
         "tiles".to_owned(),
     ];
+    let (original, author) = victim();
     for deletion in deletions {
-        let (directory, author) = victim();
+        let directory = copy(&original);
         tamper(directory.path(), &format!("DELETE FROM {deletion}"));
         let store = SqliteStore::open(&path(directory.path()), &options()).unwrap();
         assert_ne!(first_corruption(&store, &author), None, "{deletion}");
