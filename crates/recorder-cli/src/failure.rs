@@ -21,6 +21,7 @@ use recorder_envelope::selector::SelectorError;
 use recorder_envelope::trust_root::TrustRootError;
 use recorder_fs::FileError;
 use recorder_store::ReadError;
+use recorder_verify::{Finding, VerifyError};
 
 use crate::demo::DemoError;
 use crate::passphrase::PassphraseError;
@@ -39,7 +40,6 @@ pub(crate) enum Exit {
     /// Evidence is invalid.
     Invalid,
     /// Evidence is valid, and something that was required is not proven.
-    #[expect(dead_code, reason = "for `bundle verify`")]
     Unproven,
     /// Policy or the present state forbids it.
     Refused,
@@ -147,6 +147,12 @@ pub(crate) enum Failure {
     /// No bundle was built.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// A bundle could not be judged.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// A bundle does not even say what it holds.
+    #[error("the bundle is refused: {}: {}: {}", .0.place(), .0.code().meaning(), .0.detail())]
+    BundleRefused(Finding),
     /// The database knows nothing of this stream.
     #[error("nothing is recorded of stream {stream}")]
     NoStream {
@@ -236,6 +242,8 @@ impl Failure {
             Self::Seal(error) => seal(error),
             Self::Read(error) => read(error),
             Self::Build(error) => build(error),
+            Self::Verify(error) => verify(error),
+            Self::BundleRefused(finding) => Class::new(finding.code().code(), Exit::Invalid),
             Self::NoStream { .. } => Class::new("no_such_stream", Exit::Refused)
                 .hint("--tenant-id and --recorder-id name the stream"),
             Self::NoCheckpoint => Class::new("no_checkpoint", Exit::Refused)
@@ -253,6 +261,15 @@ impl Failure {
     /// Of a stream that was never written.
     pub(crate) fn no_stream(stream: &StreamId) -> Self {
         Self::NoStream { stream: stream.to_string() }
+    }
+}
+
+impl From<recorder_verify::archive::ReadError> for Failure {
+    fn from(error: recorder_verify::archive::ReadError) -> Self {
+        match error {
+            recorder_verify::archive::ReadError::Refused(finding) => Self::BundleRefused(finding),
+            recorder_verify::archive::ReadError::Failed(error) => Self::Verify(error),
+        }
     }
 }
 
@@ -439,5 +456,13 @@ fn build(error: &BuildError) -> Class {
         BuildError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
         BuildError::Read(error) => read(error),
         BuildError::Io(_) => Class::new("io", Exit::CouldNotRun),
+    }
+}
+
+fn verify(error: &VerifyError) -> Class {
+    match error {
+        VerifyError::Io(_) => Class::new("io", Exit::CouldNotRun),
+        VerifyError::Limit { .. } => Class::new("limit_exceeded", Exit::CouldNotRun),
+        VerifyError::Defect(_) => Class::new("internal", Exit::CouldNotRun),
     }
 }

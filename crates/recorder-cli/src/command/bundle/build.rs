@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use recorder::Recorder;
-use recorder::bundle::{BuildRequest, Built, Compression, write_archive, write_document};
+use recorder::bundle::{AnchorAt, BuildRequest, Built, Compression, write_archive, write_document};
 use recorder_core::filter::Range;
 use recorder_core::hash::PartHash;
 use recorder_core::identity::{
@@ -81,6 +81,9 @@ pub(crate) struct Build {
     /// Deflate what an archive holds, where that pays
     #[arg(long)]
     deflate: bool,
+    /// Tie it to the oldest checkpoint of at least this size instead of the newest, for the same bytes while the log grows
+    #[arg(long, value_name = "N")]
+    log_size: Option<u64>,
     /// When it was built, for the same bytes each time [default: now]
     #[arg(long, value_name = "TIME")]
     created_at: Option<UtcTimestamp>,
@@ -185,10 +188,13 @@ impl Build {
             Source::Reader(_) => None,
         };
         let request = BuildRequest {
-            anchor: recorder::bundle::AnchorAt::Newest,
             stream: settings.stream.clone(),
             selector,
             created_at: self.created_at.unwrap_or_else(|| context.now().into()),
+            anchor: match self.log_size {
+                Some(tree_size) => AnchorAt::Oldest { tree_size },
+                None => AnchorAt::Newest,
+            },
             compression: if self.deflate { Compression::Deflate } else { Compression::Stored },
             signer,
         };

@@ -1,0 +1,82 @@
+//! `bundle inspect`: what a bundle says of itself, before anything of it is verified, and said to be so.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use recorder_verify::{Form, Inspection, VerifyLimits, inspect};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::{Answer, Page, Tone};
+
+/// Looks into a bundle without verifying it.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The bundle: an archive or a document
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Inspected(Inspection);
+
+impl Answer for Inspected {
+    fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let bundle = &self.0;
+        page.pieces(&[
+            (Tone::Warning, "not verified: "),
+            (
+                Tone::Plain,
+                "this is what the bundle says of itself; `recorder bundle verify` checks it",
+            ),
+        ])?;
+        let form = match bundle.form {
+            Form::Archive => "archive",
+            Form::Document => "document",
+        };
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        page.field("bundle", &bundle.bundle_id.to_string())?;
+        page.field("form", form)?;
+        page.field("stream", &bundle.stream.to_string())?;
+        page.field("created at", &bundle.created_at.to_string())?;
+        page.field("selector", &selector_text(bundle))?;
+        page.field("envelopes", &bundle.envelope_count.to_string())?;
+        page.field("parents left out", &bundle.omitted_parent_count.to_string())?;
+        page.field("attachments", &bundle.attachment_count.to_string())?;
+        page.field("withheld", &bundle.withheld_count.to_string())?;
+        page.field("log size", &bundle.tree_size.to_string())?;
+        page.field("log root", &bundle.root_hash.to_string())?;
+        page.field("checkpoint", yes(bundle.has_checkpoint))?;
+        page.field("manifest signature", yes(bundle.has_signature))?;
+        page.line("")?;
+        page.table(&["segment", "envelopes", "included", "sealed"], &rows(bundle))
+    }
+}
+
+fn selector_text(bundle: &Inspection) -> String {
+    serde_json::to_string(&bundle.selector).unwrap_or_else(|_| "not shown".to_owned())
+}
+
+fn rows(bundle: &Inspection) -> Vec<Vec<String>> {
+    let row = |segment: &recorder_envelope::bundle::ManifestSegment| {
+        vec![
+            segment.segment_id.to_string(),
+            segment.envelope_count.to_string(),
+            segment.included_count.to_string(),
+            if segment.seal_hash.is_some() { "yes" } else { "no" }.to_owned(),
+        ]
+    };
+    bundle.segments.iter().map(row).collect()
+}
+
+impl Inspect {
+    /// Looks.
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let bundle = recorder_fs::open_read(&self.file)?;
+        let inspection = inspect(&bundle, &VerifyLimits::default())?;
+        context.output.answer(&Inspected(inspection))?;
+        Ok(Exit::Done)
+    }
+}

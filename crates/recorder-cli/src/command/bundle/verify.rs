@@ -1,0 +1,406 @@
+//! `bundle verify`: five answers and one verdict on a bundle, offline, by what the auditor brings along.
+//!
+//! No configuration file is read: whom to believe must not depend on the directory that a bundle was unpacked in.
+//! What is not proven is said as plainly as what is.
+
+use std::fs::File;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use recorder_core::limits::{CHECKPOINT_BYTES_MAX, TRUST_ROOT_BYTES_MAX};
+use recorder_envelope::checkpoint::SignedCheckpoint;
+use recorder_envelope::trust_root::TrustRoot;
+use recorder_verify::{
+    Answers, Authenticity, Completeness, End, Finding, Integrity, Outcome, PhaseSummary, Report,
+    Requirements, Severity, Subject, Time, Transcript, TranscriptInputs, UsedKey, Verdict,
+    VerifyOptions, verify,
+};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::output::{Answer, Page, Tone};
+use crate::progress::Progress;
+
+/// Names the trust root, as `--trust-root` does.
+const TRUST_ROOT_VARIABLE: &str = "RECORDER_TRUST_ROOT";
+
+/// Threads beyond which a bundle is not verified faster.
+const THREADS_MAX: u16 = 256;
+
+/// Verifies a bundle. Exits with 0 if it is valid and everything required is proven, 3 if it is invalid, 4 if it is
+/// valid and something required is not proven.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// The bundle: an archive or a document
+    file: PathBuf,
+    /// The keys that you believe; from whoever runs the recorder, by another way than the bundle
+    #[arg(long, value_name = "FILE")]
+    trust_root: Option<PathBuf>,
+    /// A checkpoint of the log that you hold from elsewhere; may be repeated
+    #[arg(long, value_name = "FILE")]
+    known_head: Vec<PathBuf>,
+    /// What must be proven; may be repeated [default: integrity and authenticity]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    require: Vec<Requirement>,
+    /// Write the transcript, the same bytes on every machine, to this new file
+    #[arg(long, value_name = "FILE")]
+    verdict_transcript_output: Option<PathBuf>,
+    /// Threads [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREADS_MAX)))]
+    threads: Option<u16>,
+}
+
+/// What can be required.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+enum Requirement {
+    /// That nothing was changed; always required
+    Integrity,
+    /// That trusted keys vouch for all of it
+    Authenticity,
+    /// That nothing is missing after the last envelope
+    End,
+    /// That somebody else vouches for when
+    Time,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    verdict: Verdict,
+    answers: Answers,
+    required: Vec<Requirement>,
+    satisfied: bool,
+    exit_code: u8,
+    trust_root_given: bool,
+    subject: Option<Subject>,
+    findings: Vec<Finding>,
+    finding_count: u64,
+    keys: Vec<UsedKey>,
+    phases: Vec<PhaseSummary>,
+    #[serde(skip)]
+    file: String,
+}
+
+/// A trust root and the bytes that it was read from.
+type TrustRootFile = (TrustRoot, Vec<u8>);
+
+impl Verify {
+    /// Verifies, writes the transcript, and says what came out.
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        self.refuse_existing_transcript()?;
+        let trust_root = self.trust_root(context)?;
+        let heads = self.known_head.iter().map(|path| read_head(path));
+        let heads: Vec<(SignedCheckpoint, Vec<u8>)> = heads.collect::<Result<_, _>>()?;
+        let options = VerifyOptions {
+            trust_root: trust_root.as_ref().map(|(root, _)| root.clone()),
+            known_heads: heads.iter().map(|(head, _)| head.clone()).collect(),
+            threads: self.threads.map_or_else(processors, usize::from),
+            ..VerifyOptions::default()
+        };
+        let bundle = recorder_fs::open_read(&self.file)?;
+        let report = run_with_progress(context, &bundle, &options)?;
+        if let Some(path) = &self.verdict_transcript_output {
+            let trust_root = trust_root.as_ref().map(|(_, bytes)| bytes.as_slice());
+            let heads: Vec<&[u8]> = heads.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+            let inputs = TranscriptInputs::new(&bundle, trust_root, &heads, &options.limits)?;
+            recorder_fs::write_new(path, Transcript::new(&report, &inputs)?.as_bytes())?;
+        }
+        let verified = self.concluded(&report, trust_root.is_some());
+        context.output.answer(&verified)?;
+        Ok(exit(report.satisfies(&self.requirements())))
+    }
+
+    fn refuse_existing_transcript(&self) -> Result<(), Failure> {
+        match &self.verdict_transcript_output {
+            Some(path) if path.symlink_metadata().is_ok() => {
+                Err(Failure::Exists { what: path.display().to_string() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn trust_root(&self, context: &Context) -> Result<Option<TrustRootFile>, Failure> {
+        let variable = context.environment.value(TRUST_ROOT_VARIABLE).map(PathBuf::from);
+        let Some(path) = self.trust_root.clone().or(variable) else { return Ok(None) };
+        let bytes = recorder_fs::read_bounded(&path, TRUST_ROOT_BYTES_MAX)?;
+        let root = TrustRoot::parse(&bytes).map_err(Failure::TrustRoot)?;
+        Ok(Some((root, bytes)))
+    }
+
+    fn required(&self) -> Vec<Requirement> {
+        match self.require.as_slice() {
+            [] => vec![Requirement::Integrity, Requirement::Authenticity],
+            given => given.to_vec(),
+        }
+    }
+
+    fn requirements(&self) -> Requirements {
+        let required = self.required();
+        let requires = |what| required.contains(&what);
+        Requirements {
+            authenticity: requires(Requirement::Authenticity),
+            end: requires(Requirement::End),
+            time: requires(Requirement::Time),
+        }
+    }
+
+    fn concluded(&self, report: &Report, trust_root_given: bool) -> Verified {
+        let outcome = report.satisfies(&self.requirements());
+        Verified {
+            verdict: report.verdict(),
+            answers: *report.answers(),
+            required: self.required(),
+            satisfied: outcome == Outcome::Satisfied,
+            exit_code: exit(outcome).code(),
+            trust_root_given,
+            subject: report.subject().cloned(),
+            findings: report.findings(),
+            finding_count: report.finding_count(),
+            keys: report.keys(),
+            phases: report.phases(),
+            file: self.file.display().to_string(),
+        }
+    }
+}
+
+fn exit(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Satisfied => Exit::Done,
+        Outcome::Unproven => Exit::Unproven,
+        Outcome::Invalid => Exit::Invalid,
+    }
+}
+
+fn processors() -> usize {
+    let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    count.min(usize::from(THREADS_MAX))
+}
+
+fn read_head(path: &Path) -> Result<(SignedCheckpoint, Vec<u8>), Failure> {
+    let bytes = recorder_fs::read_bounded(path, CHECKPOINT_BYTES_MAX)?;
+    let head = SignedCheckpoint::parse(&bytes).map_err(Failure::Checkpoint)?;
+    Ok((head, bytes))
+}
+
+fn run_with_progress(
+    context: &Context,
+    bundle: &File,
+    options: &VerifyOptions,
+) -> Result<Report, Failure> {
+    // A second pass over the ids counts its bytes again; the bar then stays where it is.
+    let size_bytes = bundle.metadata().map_err(Failure::Input)?.len();
+    let progress = Progress::bytes(&context.output, "verifying", Some(size_bytes));
+    Ok(verify(bundle, options, &mut |now| {
+        let share = u128::from(size_bytes) * u128::from(now.done_bytes);
+        let done = share / u128::from(now.total_bytes.max(1));
+        progress.set(u64::try_from(done).unwrap_or(size_bytes).min(size_bytes));
+    })?)
+}
+
+/// One answer for people: the question, the value, how it weighs, what it means here.
+struct Line {
+    question: &'static str,
+    value: &'static str,
+    tone: Tone,
+    meaning: String,
+}
+
+impl Line {
+    fn new(question: &'static str, value: &'static str, tone: Tone, meaning: &str) -> Self {
+        Self { question, value, tone, meaning: meaning.to_owned() }
+    }
+}
+
+impl Verified {
+    fn lines(&self) -> [Line; 5] {
+        [self.integrity(), self.authenticity(), self.completeness(), self.end(), self.time()]
+    }
+
+    fn integrity(&self) -> Line {
+        match self.answers.integrity {
+            Integrity::Intact => Line::new(
+                "integrity",
+                "intact",
+                Tone::Good,
+                "what is here is what was recorded: every hash follows, from each payload to the root of the log",
+            ),
+            Integrity::Broken => Line::new(
+                "integrity",
+                "broken",
+                Tone::Bad,
+                "something here is not what was recorded, or cannot be read; believe nothing of this bundle",
+            ),
+        }
+    }
+
+    fn authenticity(&self) -> Line {
+        let line = |value, tone, meaning| Line::new("authenticity", value, tone, meaning);
+        match (self.answers.authenticity, self.trust_root_given) {
+            (Authenticity::Proven, _) => line(
+                "proven",
+                Tone::Good,
+                "keys that you trust for this stream signed the bundle and vouch for every envelope",
+            ),
+            (Authenticity::Unproven, false) => line(
+                "unproven",
+                Tone::Warning,
+                "you gave no trust root, so anybody could have made this bundle",
+            ),
+            (Authenticity::Unproven, true) => line(
+                "unproven",
+                Tone::Warning,
+                "keys that you trust do not vouch for all of it, so somebody else could have made it",
+            ),
+            (Authenticity::Broken, _) => line(
+                "broken",
+                Tone::Bad,
+                "a signature does not hold, was stripped, or is by a key that must not sign here",
+            ),
+        }
+    }
+
+    fn completeness(&self) -> Line {
+        let line = |value, tone, meaning: &str| Line::new("completeness", value, tone, meaning);
+        match self.answers.completeness {
+            Completeness::Complete => {
+                let size = self.subject.as_ref().map_or(0, |subject| subject.tree_size);
+                let meaning = format!(
+                    "the whole log up to size {size} is here, with every payload and attachment"
+                );
+                line("complete", Tone::Good, &meaning)
+            }
+            Completeness::Partial => line(
+                "partial",
+                Tone::Warning,
+                "this is a selection, or something is withheld; it says nothing about what is left out",
+            ),
+            Completeness::Broken => line(
+                "broken",
+                Tone::Bad,
+                "counts, flags or references disagree: something that should be here is not",
+            ),
+        }
+    }
+
+    fn end(&self) -> Line {
+        let line = |value, tone, meaning| Line::new("end", value, tone, meaning);
+        match self.answers.end {
+            End::Proven => line(
+                "proven",
+                Tone::Good,
+                "a trusted seal, or a head that you know, stands right after the last envelope",
+            ),
+            End::Open => line(
+                "open",
+                Tone::Warning,
+                "the segment was still open: what came after the last envelope is not in here",
+            ),
+            End::Unproven => line(
+                "unproven",
+                Tone::Warning,
+                "nothing says what came after the last envelope; newer ones may have been cut off",
+            ),
+        }
+    }
+
+    fn time(&self) -> Line {
+        let line = |value, tone, meaning| Line::new("time", value, tone, meaning);
+        match self.answers.time {
+            Time::Bounded => {
+                line("bounded", Tone::Good, "witnesses or timestamps bound when it was recorded")
+            }
+            Time::Claimed => line(
+                "claimed",
+                Tone::Warning,
+                "only the recorder's own clock says when; nobody else vouches for it",
+            ),
+        }
+    }
+
+    fn print_subject(&self, page: &mut Page<'_>) -> io::Result<()> {
+        page.field("file", &self.file)?;
+        let Some(subject) = &self.subject else {
+            return page.field("bundle", "its manifest was refused, so nothing else was looked at");
+        };
+        page.field("bundle", &subject.bundle_id.to_string())?;
+        page.field("stream", &subject.stream.to_string())?;
+        page.field("envelopes", &subject.envelope_count.to_string())?;
+        page.field("log size", &subject.tree_size.to_string())
+    }
+
+    fn print_findings(&self, page: &mut Page<'_>) -> io::Result<()> {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        page.line("")?;
+        page.pieces(&[(Tone::Strong, &format!("Findings ({})", self.finding_count))])?;
+        for finding in &self.findings {
+            let tone = match finding.severity() {
+                Severity::Failure => Tone::Bad,
+                Severity::Warning => Tone::Warning,
+            };
+            let place = format!("  {}, {}", finding.phase().name(), finding.place());
+            page.pieces(&[
+                (Tone::Plain, "  "),
+                (tone, finding.code().code()),
+                (Tone::Faint, &place),
+            ])?;
+            page.line(&format!("      {} ({})", finding.code().meaning(), finding.detail()))?;
+        }
+        let listed = self.findings.len() as u64;
+        match self.finding_count.saturating_sub(listed) {
+            0 => Ok(()),
+            rest => page.line(&format!("  and {rest} more")),
+        }
+    }
+
+    fn print_unproven(&self, page: &mut Page<'_>) -> io::Result<()> {
+        page.line("")?;
+        if self.verdict == Verdict::Invalid {
+            return page
+                .pieces(&[(Tone::Strong, "Nothing that this bundle says is proven by it.")]);
+        }
+        page.pieces(&[(Tone::Strong, "Not proven by this")])?;
+        for line in self.lines().iter().filter(|line| line.tone == Tone::Warning) {
+            page.line(&format!("  {}: {}", line.question, line.meaning))?;
+        }
+        page.line(
+            "  that what was recorded is true, or all that happened: only that it was recorded",
+        )
+    }
+}
+
+impl Answer for Verified {
+    fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let (tone, word) = match self.verdict {
+            Verdict::Valid => (Tone::Good, "VALID"),
+            Verdict::ValidWithWarnings => (Tone::Warning, "VALID, WITH WARNINGS"),
+            Verdict::Invalid => (Tone::Bad, "INVALID"),
+        };
+        page.pieces(&[(tone, word)])?;
+        self.print_subject(page)?;
+        page.line("")?;
+        for line in self.lines() {
+            let (question, value) =
+                (format!("  {:<14}", line.question), format!("{:<10}", line.value));
+            page.pieces(&[
+                (Tone::Strong, &question),
+                (line.tone, &value),
+                (Tone::Plain, &line.meaning),
+            ])?;
+        }
+        self.print_findings(page)?;
+        self.print_unproven(page)?;
+        if !self.satisfied && self.verdict != Verdict::Invalid {
+            page.line("")?;
+            page.pieces(&[
+                (Tone::Warning, "not accepted: "),
+                (Tone::Plain, "something that was required is not proven"),
+            ])?;
+        }
+        Ok(())
+    }
+}
