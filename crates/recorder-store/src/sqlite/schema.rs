@@ -4,12 +4,15 @@
 //! needs no second index for it. There are no triggers, views or generated columns, and no statistics tables: all of
 //! them are ways to make a query mean something else.
 //!
-//! What each index of `envelopes` costs an append, measured at 512 rows of 1 KB a commit, and the query that pays
-//! for it:
+//! What each index of `envelopes` costs an append, in processor time on two busy cores at 512 rows of 1 KB a commit,
+//! where a row without trace and session takes 7 µs; and the query that pays for it:
 //!
-//! - `envelopes_by_id` (about a fifth): uniqueness for ever, so that no retry stores twice; `Store::envelope`.
-//! - `envelopes_by_trace`, `envelopes_by_session` (about a tenth each, only for rows that have one): the filters of
-//!   the same names, which would otherwise read the whole stream.
+//! - `envelopes_by_id`: within the noise, as long as ids are UUIDv7 and so come in order. Uniqueness for ever, so
+//!   that no retry stores twice; `Store::envelope`.
+//! - `envelopes_by_trace` and `envelopes_by_session`: 0.6 to 1.0 µs each, and only for rows that have one. The filters
+//!   of the same names, which would otherwise read the whole stream.
+//!
+//! The foreign keys cost nothing that could be measured.
 
 use rusqlite::Connection;
 
