@@ -120,6 +120,12 @@ impl Recorder {
         self.lock_writer().latched
     }
 
+    /// How many calls wait for the writer.
+    #[doc(hidden)]
+    pub fn testing_only_waiting_count(&self) -> usize {
+        lock(&self.queue).len()
+    }
+
     /// Takes the writer. If a thread panicked while it held it, nothing is written any more.
     fn lock_writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(|poisoned| {

@@ -1,0 +1,15 @@
+//! The engine over both stores: every test ends in one oracle that reads everything back and derives it again.
+#![cfg(test)]
+
+mod append;
+mod bundles;
+mod concurrency;
+mod faults;
+mod fsck;
+mod harness;
+mod oracle;
+mod queries;
+mod random;
+mod segments;
+mod startup;
+mod tampered;
