@@ -21,6 +21,7 @@ use recorder_envelope::bundle::{Manifest, layout};
 use recorder_envelope::checkpoint::SignedCheckpoint;
 use recorder_envelope::dsse::ManifestSignatures;
 use recorder_envelope::merkle;
+use recorder_envelope::segment::SigningPromise;
 use recorder_envelope::selector::Selector;
 use recorder_envelope::signing::SecretKey;
 use recorder_store::{Store, StoredCheckpoint};
@@ -74,7 +75,7 @@ pub struct BuildRequest<'a> {
     pub anchor: AnchorAt,
     /// How parts are kept in an archive.
     pub compression: Compression,
-    /// Signs the manifest, where there is a signer.
+    /// Signs the manifest; a stream that promises signatures needs it.
     pub signer: Option<&'a SecretKey>,
 }
 
@@ -117,6 +118,12 @@ fn anchor(store: &dyn Store, request: &BuildRequest<'_>) -> Result<Anchor, Build
     let head = store
         .head(stream)?
         .ok_or_else(|| BuildError::NoSuchStream { stream: stream.to_string() })?;
+    let newest = head.open_segment.as_ref().map(|open| open.genesis.signing);
+    let sealed = head.last_sealed.as_ref().map(|sealed| sealed.genesis.signing);
+    let promise = newest.or(sealed).unwrap_or(SigningPromise::None);
+    if promise > SigningPromise::None && request.signer.is_none() {
+        return Err(BuildError::SignerRequired);
+    }
     let (checkpoint, tree_size) = match request.anchor {
         AnchorAt::Newest => (head.checkpoint, head.next_position),
         AnchorAt::Oldest { tree_size } if tree_size > head.next_position => {
@@ -126,6 +133,10 @@ fn anchor(store: &dyn Store, request: &BuildRequest<'_>) -> Result<Anchor, Build
     };
     if let Some(checkpoint) = checkpoint {
         return signed_anchor(&checkpoint);
+    }
+    // Without its checkpoint such a stream is not merely unsigned but broken.
+    if promise > SigningPromise::None {
+        return Err(BuildError::CheckpointRequired);
     }
     let root_hash = merkle::root_at(&log::reader(store, stream, tree_size), tree_size)
         .map_err(|error| BuildError::corrupt("tiles", error.to_string()))?;

@@ -20,6 +20,12 @@ pub enum BuildError {
         /// Envelopes that there are.
         size: u64,
     },
+    /// The stream promises signatures, and without one on its manifest the bundle would be broken.
+    #[error("the stream promises signatures; build the bundle with the signer")]
+    SignerRequired,
+    /// The stream promises checkpoints and none covers what is asked for.
+    #[error("the stream promises checkpoints and none covers this; sign one first")]
+    CheckpointRequired,
     /// No envelope matches; an empty bundle proves nothing.
     #[error("the selector selects no envelope")]
     NothingSelected,

@@ -164,7 +164,7 @@ fn pages_equal_the_filter_over_the_whole_read(backing: Backing) {
         world.recorder().seal_segment(&a, manual).unwrap();
     }
     let envelopes = world.envelopes("a");
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut runner = crate::harness::property(200);
     runner
         .run(&(filters(&envelopes), 1_usize..70), |(filter, size)| {
             let expected = envelopes.iter().filter(|it| matches(&filter, it)).cloned();

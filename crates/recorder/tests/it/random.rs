@@ -92,11 +92,7 @@ fn perform(world: &mut World, operation: &Operation, sent: &mut Vec<Submission>)
 }
 
 fn random_histories_leave_a_sound_store(backing: Backing) {
-    let config = ProptestConfig { cases: 24, ..ProptestConfig::default() };
-    let rng = proptest::test_runner::TestRng::deterministic_rng(
-        proptest::test_runner::RngAlgorithm::ChaCha,
-    );
-    let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
+    let mut runner = crate::harness::property(16);
     runner
         .run(&(setups(), operations()), |(setup, operations)| {
             let mut world = World::new(backing, setup);
