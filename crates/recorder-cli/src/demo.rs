@@ -9,7 +9,7 @@ mod story;
 mod trace;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use recorder::bundle::{AnchorAt, BuildRequest, Built, Compression, write_archive};
@@ -238,7 +238,7 @@ fn attack_store(
 ) -> Result<AttackOutcome, DemoError> {
     let original = directory.join(STORE_NAME);
     let mut bytes = recorder_fs::read_bounded(&original, FILE_BYTES_MAX)?;
-    let place = find(&bytes, b"Approved refund").or_else(|| find(&bytes, b"108150"));
+    let place = find(&bytes, b"108150");
     let place = place.ok_or_else(|| step("attack")("the payload is not in the database file"))?;
     bytes[place] ^= 0x01;
     let copy = directory.join("attacked.db");
@@ -252,7 +252,7 @@ fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {
     bytes.windows(text.len()).position(|window| window == text)
 }
 
-fn fsck_copy(copy: &PathBuf, public_key: Option<PublicKey>) -> Result<AttackOutcome, DemoError> {
+fn fsck_copy(copy: &Path, public_key: Option<PublicKey>) -> Result<AttackOutcome, DemoError> {
     let store =
         SqliteStore::open_read_only(copy, &SqliteOptions::default()).map_err(step("attack"))?;
     let keys = public_key.into_iter().collect::<Vec<_>>();

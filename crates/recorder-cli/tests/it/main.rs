@@ -8,6 +8,7 @@
 )]
 
 mod bundles;
+mod demo;
 mod import;
 mod json;
 mod kill;
