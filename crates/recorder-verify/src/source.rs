@@ -52,16 +52,6 @@ impl ReadAt for [u8] {
     }
 }
 
-impl ReadAt for &[u8] {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        (**self).read_at(offset, buffer)
-    }
-
-    fn size_bytes(&self) -> io::Result<u64> {
-        (**self).size_bytes()
-    }
-}
-
 impl ReadAt for Vec<u8> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.as_slice().read_at(offset, buffer)

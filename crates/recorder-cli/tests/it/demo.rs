@@ -12,7 +12,10 @@ fn the_demonstration_catches_every_attack_and_keeps_what_it_says() {
     let attacks = story["attacks"].as_array().unwrap();
     assert!(attacks.len() >= 10, "{}", attacks.len());
     for attack in attacks {
-        assert!(attack["caught"] == true && !attack["code"].as_str().unwrap().is_empty(), "{attack}");
+        assert!(
+            attack["caught"] == true && !attack["code"].as_str().unwrap().is_empty(),
+            "{attack}"
+        );
     }
     let caught_by = |name: &str| {
         let attack = attacks.iter().find(|attack| attack["name"] == name).unwrap();
