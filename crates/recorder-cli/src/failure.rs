@@ -448,6 +448,10 @@ fn build(error: &BuildError) -> Class {
             .hint("--tenant-id and --recorder-id name the stream"),
         BuildError::NothingSelected => Class::new("nothing_selected", Exit::Refused),
         BuildError::BeyondLog { .. } => Class::new("beyond_log", Exit::Refused),
+        BuildError::SignerRequired => Class::new("signer_required", Exit::Refused)
+            .hint("configure the key that signed this stream so far: signer.key_path or --key"),
+        BuildError::CheckpointRequired => Class::new("no_checkpoint", Exit::Refused)
+            .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
         BuildError::TooMuch { .. } => Class::new("selection_too_large", Exit::Refused),
         BuildError::DocumentTooLarge { .. } => Class::new("document_too_large", Exit::Refused),
         BuildError::AttachmentMissing { .. } => {
