@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod forge;
+mod verify_findings;
 mod verify_smoke;
