@@ -4,7 +4,6 @@
 //! the [`bundle`] of parts with its manifest, the [`zip`] archive or the document. What is recomputed after a change is
 //! the test's choice, as it is an attacker's. Nothing here verifies, and nothing here shares code with the verifier
 //! but the evidence format itself.
-#![expect(dead_code, unused_imports, reason = "the corpus that uses all of it comes next")]
 
 pub(crate) mod bundle;
 pub(crate) mod document;
@@ -14,7 +13,3 @@ pub(crate) mod log;
 pub(crate) mod rotation;
 mod tests;
 pub(crate) mod zip;
-
-pub(crate) use bundle::{Bundle, Members, Selection};
-pub(crate) use draft::Draft;
-pub(crate) use log::{Log, Recompute};

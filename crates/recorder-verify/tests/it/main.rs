@@ -2,6 +2,10 @@
 // Marked as tests throughout, so that helpers may unwrap as the tests themselves do.
 #![cfg(test)]
 
+mod any_bytes;
+mod corpus;
 mod forge;
+mod fuzz_corpus;
+mod mutations;
 mod verify_findings;
 mod verify_smoke;

@@ -7,8 +7,10 @@ use recorder_envelope::line::EnvelopeLine;
 use recorder_envelope::preimage;
 use recorder_envelope::segment::SigningPromise;
 
+use super::bundle::{Bundle, Selection};
+use super::draft::Draft;
 use super::keys::Holder;
-use super::{Bundle, Draft, Log, Recompute, Selection};
+use super::log::{Log, Recompute};
 
 fn two_segments() -> Log {
     Log::sealed(SigningPromise::Envelopes, vec![Draft::range(0..3), Draft::range(3..5)])

@@ -1,13 +1,12 @@
 //! The archive form of a bundle, honest as the format's own writer makes it, then open to change in every field.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
+use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use recorder_core::limits::DEFLATE_RATIO_MAX;
-use recorder_envelope::bundle::archive::{
-    self, ArchiveWriter, CENTRAL_HEADER_BYTES, Member, Method,
-};
+use recorder_envelope::bundle::archive::{self, ArchiveWriter, Member, Method};
 
 use super::bundle::{Members, Part};
 
@@ -82,17 +81,6 @@ impl Entry {
         let start = 6 + field as usize;
         self.central.as_mut().unwrap()[start..start + value.len()].copy_from_slice(value);
     }
-
-    /// Gives both headers another name.
-    pub(crate) fn rename(&mut self, name: &str) {
-        let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-        self.patch(Field::NameLength, &length);
-        self.local.truncate(30);
-        self.local.extend(name.as_bytes());
-        let central = self.central.as_mut().unwrap();
-        central.truncate(CENTRAL_HEADER_BYTES);
-        central.extend(name.as_bytes());
-    }
 }
 
 /// The fields that both headers share, by their offset from "version needed".
@@ -103,9 +91,7 @@ pub(crate) enum Field {
     Method = 4,
     Time = 6,
     Crc32 = 10,
-    Stored = 14,
     Size = 18,
-    NameLength = 22,
     ExtraLength = 24,
 }
 
@@ -174,6 +160,37 @@ fn written(members: &Members) -> Vec<u8> {
         writer.member(&member, &mut entry.data.as_slice()).unwrap();
     }
     writer.finish().unwrap()
+}
+
+/// What an archive says, apart from how its deflated members are encoded: names and contents, and all bytes of the
+/// file with those of deflated data blanked. `None` where a member does not inflate.
+pub(crate) fn meaning(archive: &[u8]) -> Option<(Vec<Part>, Vec<u8>)> {
+    let mut skeleton = archive.to_vec();
+    let mut members = Vec::new();
+    let mut at = 0;
+    while archive.get(at..at + 4) == Some(&archive::LOCAL_SIGNATURE.to_le_bytes()) {
+        let u16_at =
+            |field: usize| u16::from_le_bytes([archive[at + field], archive[at + field + 1]]);
+        let stored = u32::from_le_bytes(archive[at + 18..at + 22].try_into().unwrap()) as usize;
+        let name_end = at + archive::LOCAL_HEADER_BYTES + usize::from(u16_at(26));
+        let name = String::from_utf8(archive[at + archive::LOCAL_HEADER_BYTES..name_end].to_vec());
+        let data = archive.get(name_end..name_end + stored)?;
+        let bytes = if u16_at(8) == Method::Deflate.number() {
+            skeleton[name_end..name_end + stored].fill(0);
+            inflate(data)?
+        } else {
+            data.to_vec()
+        };
+        members.push(Part { name: name.ok()?, bytes });
+        at = name_end + stored;
+    }
+    Some((members, skeleton))
+}
+
+fn inflate(data: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    DeflateDecoder::new(data).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// One raw RFC 1951 stream.
