@@ -213,10 +213,6 @@ fn heads() -> Vec<Case> {
     let payload = json!({ "amount": 0, "tool": "transfer" });
     forked.envelope(0).payload.as_mut().unwrap().payload = canonical_payload(&payload);
     forked.recompute(Recompute::RealKey);
-    let mut other = signed();
-    other.stream.tenant_id = "another".parse().unwrap();
-    other.segments[0].genesis.stream = other.stream.clone();
-    other.finish();
     let part = Bundle::of(&longer, &Selection::positions(&[(0, 3)]));
     vec![
         Case::reject(

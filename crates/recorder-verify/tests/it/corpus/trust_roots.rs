@@ -1,7 +1,7 @@
 //! The trust roots that the corpus is verified against.
 
 use recorder_core::identity::StreamId;
-use recorder_envelope::trust_root::{KeyStatus, TrustedKey, TrustedStreams};
+use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 
 use crate::forge::draft::stream;
 use crate::forge::keys::{Holder, trust_root};
@@ -20,7 +20,10 @@ pub(crate) fn files() -> Vec<(&'static str, Vec<u8>)> {
         own(KeyStatus::Retired).within(None, Some(1)).unwrap(),
         next.within(Some(2), None).unwrap(),
     ]);
+    let policy = "witness w1 witness.example/w1\nquorum w1\n".to_owned();
+    let witnessed = TrustRoot::new(vec![own(KeyStatus::Active)], Some(policy)).unwrap();
     vec![
+        ("recorder-with-witness", witnessed.to_json().unwrap()),
         ("recorder-rotated", rotated),
         ("recorder", trust_root(vec![own(KeyStatus::Active)])),
         ("recorder-retired", trust_root(vec![own(KeyStatus::Retired)])),

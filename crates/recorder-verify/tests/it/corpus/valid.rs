@@ -322,6 +322,9 @@ fn auditors() -> Vec<Case> {
     let note = witnessed.signed_checkpoint().with_signature(line.unwrap()).unwrap();
     witnessed.checkpoint = Some(note.render());
     let open = Log::open(SigningPromise::Checkpoints, vec![Draft::range(0..3)]);
+    let mut other = signed();
+    other.stream.tenant_id = "another".parse().unwrap();
+    other.finish();
     vec![
         Case::valid(
             "known-head-equal",
@@ -329,6 +332,27 @@ fn auditors() -> Vec<Case> {
             &whole(&open).members(),
         )
         .knowing(&open),
+        Case::valid(
+            "known-head-of-another-log",
+            "The auditor knows a head of another tenant's log.",
+            &whole(&signed()).members(),
+        )
+        .knowing(&other)
+        .outcome(Outcome::Warned),
+        Case::valid(
+            "known-head-within-a-gap",
+            "The auditor knows a head at a size that the selection cannot tell the root of.",
+            &partial().members(),
+        )
+        .knowing(&signed())
+        .outcome(Outcome::Warned),
+        Case::valid(
+            "witness-policy",
+            "The trust root asks for a witness, whose cosignature is there.",
+            &whole(&witnessed).members(),
+        )
+        .trust(Some("recorder-with-witness"))
+        .outcome(Outcome::Warned),
         Case::valid(
             "known-head-earlier",
             "The auditor knows the log when it was shorter.",
