@@ -131,9 +131,16 @@ fn a_draft_that_stands_twice_is_a_replay_and_one_that_changed_is_none() {
     sandbox.write("in.jsonl", [draft(1), draft(1), draft(2)].join("\n"));
     assert_eq!(sums(&sandbox.json_ok(&["envelope", "import", "in.jsonl"])), (2, 1, 0));
     let other = draft(3).replace("{\"n\":3}", "{\"n\":30}");
-    sandbox.write("in.jsonl", [draft(4), draft(3), other, draft(5)].join("\n"));
+    let timeless = draft(4).replace("\"claimed_time\":\"2026-11-22T00:00:00Z\",", "");
+    let input = [draft(4), draft(3), other, timeless, draft(5)].join("\n");
+    sandbox.write("in.jsonl", &input);
     let (code, answer) = sandbox.json(&["envelope", "import", "in.jsonl"]);
-    assert_eq!((code, sums(&answer)), (5, (2, 0, 2)));
+    assert_eq!((code, sums(&answer)), (5, (0, 0, 5)));
+    assert_eq!(codes(&answer), ["line 3 envelope_conflict"]);
+    let import = ["--json", "envelope", "import", "-", "--policy", "record_anomaly"];
+    let run = Run::of(sandbox.command(&import).write_stdin(input));
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.code, sums(&answer)), (0, (3, 1, 1)));
     assert_eq!(codes(&answer), ["line 3 envelope_conflict"]);
 }
 

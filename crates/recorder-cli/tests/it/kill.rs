@@ -164,4 +164,8 @@ fn finish(sandbox: &Sandbox, input: &str, stored: u64) {
     assert_eq!(last["envelopes"].as_array().unwrap().len(), 1);
     let built = json(sandbox, &["bundle", "build", "--all", "--output", "all.recorder.zip"]);
     assert_eq!(built["envelope_count"].as_u64(), Some(LINES));
+    let verified =
+        json(sandbox, &["bundle", "verify", "all.recorder.zip", "--trust-root", "trust-root.json"]);
+    assert_eq!(verified["verdict"], "valid");
+    assert_eq!(verified["subject"]["envelope_count"].as_u64(), Some(LINES));
 }

@@ -18,6 +18,7 @@ mod settings;
 mod setup;
 mod upkeep;
 mod usage;
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 

@@ -4,24 +4,25 @@
 //! recorded and adds the rest. Under `record_anomaly` each refused line leaves an envelope of its own, under
 //! an id that follows from the line, because loss is evidence too.
 
-use std::collections::BTreeSet;
+mod check;
+mod prepare;
+mod refused;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use recorder::{AppendError, Receipt, Recorder, Submission};
-use recorder_core::hash::{ContentHash, sha256};
-use recorder_core::identity::{ActorId, EnvelopeId, EnvironmentId, EventType, StreamId};
+use recorder_core::hash::sha256;
+use recorder_core::identity::{EnvelopeId, StreamId};
 use recorder_core::limits::{BATCH_ENVELOPES_MAX, FINDINGS_MAX, LINE_BYTES_MAX};
-use recorder_envelope::attachment::AttachmentRefs;
-use recorder_envelope::draft::{Draft, DraftDefaults, DraftError};
-use recorder_envelope::envelope::{
-    EnvelopeFields, ParentIds, PreparedEnvelope, SaltedPayload, SealedEnvelope, UnsealedEnvelope,
-};
-use recorder_envelope::json::CanonicalPayload;
+use recorder_core::time::UtcTimestamp;
 use serde::Serialize;
 
+use self::prepare::{Prepared, prepare};
+use self::refused::{Anomaly, Refused};
 use super::record::repeated_time;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -58,14 +59,6 @@ enum Policy {
     /// Record the rest, and an envelope that says what was lost
     #[value(name = "record_anomaly")]
     RecordAnomaly,
-}
-
-/// One line that was refused.
-#[derive(Clone, Debug, Serialize)]
-struct Anomaly {
-    code: String,
-    path: String,
-    detail: String,
 }
 
 /// What became of the input.
@@ -116,27 +109,6 @@ impl Answer for Imported {
     }
 }
 
-/// Why a line is not recorded: the code, the byte within the line, what is wrong.
-#[derive(Debug)]
-struct Refused {
-    code: String,
-    line: u64,
-    byte: Option<usize>,
-    detail: String,
-    /// Of the whole line, so that an anomaly can be told from another; `None` for a line that was not kept.
-    digest: Option<[u8; 32]>,
-}
-
-impl Refused {
-    fn anomaly(&self) -> Anomaly {
-        let path = match self.byte {
-            Some(byte) => format!("line {}, byte {byte}", self.line),
-            None => format!("line {}", self.line),
-        };
-        Anomaly { code: self.code.clone(), path, detail: self.detail.clone() }
-    }
-}
-
 impl Imported {
     fn note(&mut self, refused: &Refused) {
         if self.anomalies.len() < FINDINGS_MAX {
@@ -160,7 +132,7 @@ impl Import {
             batch_max: usize::from(self.batch),
             pending: Vec::new(),
             pending_bytes: 0,
-            pending_ids: BTreeSet::new(),
+            pending_times: BTreeMap::new(),
             receipts,
             fresh_ids: 0,
             records: 0,
@@ -203,6 +175,12 @@ struct Pending {
     submission: Submission,
 }
 
+impl Pending {
+    fn id(&self) -> EnvelopeId {
+        self.submission.prepared.fields().envelope_id
+    }
+}
+
 struct Importer<'a> {
     recorder: &'a Recorder,
     stream: &'a StreamId,
@@ -210,7 +188,8 @@ struct Importer<'a> {
     batch_max: usize,
     pending: Vec<Pending>,
     pending_bytes: usize,
-    pending_ids: BTreeSet<EnvelopeId>,
+    /// What waits, by id, and when it is claimed to have happened.
+    pending_times: BTreeMap<EnvelopeId, UtcTimestamp>,
     receipts: Option<File>,
     fresh_ids: u64,
     records: u64,
@@ -232,7 +211,10 @@ impl Importer<'_> {
         let mut records = None;
         if self.policy == Policy::StrictFail {
             let progress = Progress::bytes(&context.output, "checking", Some(size_bytes));
-            records = Some(self.check_all(BufReader::new(&file), &progress)?);
+            let (recorder, stream) = (self.recorder, self.stream);
+            let refuse = |refused: &Refused| self.imported.note(refused);
+            let input = BufReader::new(&file);
+            records = Some(check::check_all(recorder, stream, input, &progress, refuse)?);
             file.rewind().map_err(failed)?;
         }
         if self.imported.anomalies.is_empty() {
@@ -259,46 +241,6 @@ impl Importer<'_> {
         }
     }
 
-    /// Checks every line without writing, and counts them.
-    fn check_all(&mut self, input: impl BufRead, progress: &Progress) -> Result<u64, Failure> {
-        let mut lines = Lines::new(input, LINE_BYTES_MAX);
-        let mut count = 0;
-        while let Some(line) = lines.next().map_err(Failure::Input)? {
-            count += 1;
-            let checked = match self.prepare(&line)? {
-                Ok(prepared) => self.check_against_store(&line, &prepared)?,
-                Err(refused) => Err(refused),
-            };
-            if let Err(refused) = checked {
-                self.imported.note(&refused);
-            }
-            progress.set(lines.offset());
-        }
-        self.fresh_ids = 0;
-        Ok(count)
-    }
-
-    /// Whether the store would take this line.
-    fn check_against_store(
-        &self,
-        line: &Line<'_>,
-        prepared: &PreparedEnvelope,
-    ) -> Result<Result<(), Refused>, Failure> {
-        let store = self.recorder.store();
-        let fields = prepared.fields();
-        if let Some(stored) = store.envelope(self.stream, fields.envelope_id)? {
-            let refused = (!says_the_same(&stored, prepared)).then(|| conflict(line, fields));
-            return Ok(refused.map_or(Ok(()), Err));
-        }
-        for reference in fields.attachment_refs.as_slice() {
-            if store.attachment(&reference.content_hash)?.is_none() {
-                let detail = format!("attachment {} is not stored", reference.content_hash);
-                return Ok(Err(refusal(line, "attachment_missing", None, detail)));
-            }
-        }
-        Ok(Ok(()))
-    }
-
     fn import(&mut self, input: impl BufRead, progress: &Progress) -> Result<(), Failure> {
         let mut lines = Lines::new(input, LINE_BYTES_MAX);
         while let Some(line) = lines.next().map_err(Failure::Input)? {
@@ -322,55 +264,27 @@ impl Importer<'_> {
     }
 
     /// Makes an envelope of a line, or says why not.
-    fn prepare(&mut self, line: &Line<'_>) -> Result<Result<PreparedEnvelope, Refused>, Failure> {
-        let Some(bytes) = line.bytes else {
-            let detail = format!("more than {LINE_BYTES_MAX} bytes");
-            return Ok(Err(refusal(line, "line_too_long", None, detail)));
-        };
-        let draft = match Draft::parse(bytes) {
-            Ok(draft) => draft,
-            Err(error) => return Ok(Err(draft_refusal(line, &error, 0))),
-        };
-        let payload_at = draft.payload.get().as_ptr().addr() - bytes.as_ptr().addr();
-        let (ids, now) = (self.recorder.ids(), self.recorder.clock().now());
-        let envelope_id = match draft.envelope_id {
-            Some(id) => id,
-            None => {
-                self.fresh_ids += 1;
-                ids.envelope_id(now).map_err(Failure::NoRandomness)?
-            }
-        };
-        let payload_salt = match draft.payload_salt {
-            Some(salt) => salt,
-            None => ids.payload_salt().map_err(Failure::NoRandomness)?,
-        };
-        let claimed_time = match (draft.claimed_time, draft.envelope_id) {
-            (None, Some(id)) => repeated_time(self.recorder, self.stream, id)?,
-            (Some(_), _) | (None, None) => None,
-        };
-        let completed = draft.complete(&mut DraftDefaults {
-            envelope_id: &mut || envelope_id,
-            payload_salt: &mut || payload_salt,
-            claimed_time: &mut || claimed_time.unwrap_or_else(|| now.into()),
-        });
-        Ok(match completed {
-            Ok(unsealed) => Ok(unsealed.prepare()),
-            Err(error) => Err(draft_refusal(line, &error, payload_at)),
+    fn prepare(&self, line: &Line<'_>) -> Result<Result<Prepared, Refused>, Failure> {
+        prepare(line, self.recorder, &|id| match self.pending_times.get(&id) {
+            Some(time) => Ok(Some(*time)),
+            None => repeated_time(self.recorder, self.stream, id),
         })
     }
 
     /// Adds an envelope to the next commit, and commits when that is full.
-    fn submit(&mut self, line: &Line<'_>, prepared: PreparedEnvelope) -> Result<Flow, Failure> {
-        let id = prepared.fields().envelope_id;
-        let digest = sha256(&[line.bytes.unwrap_or_default()]);
-        let repeated = !self.pending_ids.insert(id);
-        if repeated && self.flush()? == Flow::Stop {
+    fn submit(&mut self, line: &Line<'_>, prepared: Prepared) -> Result<Flow, Failure> {
+        let fields = prepared.envelope.fields();
+        let (id, claimed_time) = (fields.envelope_id, fields.claimed_time);
+        // One commit takes an id once; the repetition is answered by the next.
+        if self.pending_times.contains_key(&id) && self.flush()? == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        self.pending_ids.insert(id);
-        self.pending_bytes += line.bytes.map_or(0, <[u8]>::len);
-        let line = Some((line.number, digest));
-        self.pending.push(Pending { line, submission: prepared.into() });
+        self.fresh_ids += u64::from(!prepared.has_id);
+        self.pending_times.insert(id, claimed_time);
+        let bytes = line.bytes.unwrap_or_default();
+        self.pending_bytes += bytes.len();
+        let line = Some((line.number, sha256(&[bytes])));
+        self.pending.push(Pending { line, submission: prepared.envelope.into() });
         if self.pending.len() >= self.batch_max || self.pending_bytes >= BATCH_BYTES_MAX {
             return self.flush();
         }
@@ -380,7 +294,7 @@ impl Importer<'_> {
     /// Commits what waits. What the store refuses is taken out, and the rest is committed around it.
     fn flush(&mut self) -> Result<Flow, Failure> {
         self.pending_bytes = 0;
-        self.pending_ids.clear();
+        self.pending_times.clear();
         let mut work = vec![Work::Commit(std::mem::take(&mut self.pending))];
         while let Some(next) = work.pop() {
             match next {
@@ -435,50 +349,16 @@ impl Importer<'_> {
         if self.policy == Policy::StrictFail {
             return Ok(Flow::Stop);
         }
-        let envelope_id = anomaly_id(self.stream, refused)?;
-        let is_known = self.pending_ids.contains(&envelope_id)
+        let envelope_id = refused.envelope_id(self.stream)?;
+        let is_known = self.pending_times.contains_key(&envelope_id)
             || self.recorder.store().envelope(self.stream, envelope_id)?.is_some();
         if !is_known {
-            let submission = self.anomaly_envelope(envelope_id, refused)?;
-            self.pending_ids.insert(envelope_id);
+            let submission = refused.envelope(self.recorder, self.stream)?;
+            let claimed_time = submission.prepared.fields().claimed_time;
+            self.pending_times.insert(envelope_id, claimed_time);
             self.pending.push(Pending { line: None, submission });
         }
         Ok(Flow::Continue)
-    }
-
-    fn anomaly_envelope(
-        &self,
-        envelope_id: EnvelopeId,
-        refused: &Refused,
-    ) -> Result<Submission, Failure> {
-        let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
-        let payload = serde_json::json!({
-            "byte": refused.byte,
-            "code": refused.code,
-            "detail": refused.detail,
-            "line": refused.line,
-            "line_sha256": refused.digest.map(|digest| ContentHash::from_bytes(digest).to_string()),
-        });
-        let unsealed = UnsealedEnvelope {
-            fields: EnvelopeFields {
-                envelope_id,
-                event_type: EventType::new("system.import.anomaly").map_err(|e| internal(&e))?,
-                actor_id: ActorId::new(self.stream.recorder_id.as_str())
-                    .map_err(|e| internal(&e))?,
-                environment_id: EnvironmentId::new("import").map_err(|e| internal(&e))?,
-                claimed_time: self.recorder.clock().now().into(),
-                trace_id: None,
-                session_id: None,
-                parent_ids: ParentIds::default(),
-                attachment_refs: AttachmentRefs::default(),
-            },
-            payload: SaltedPayload {
-                payload: CanonicalPayload::parse(payload.to_string().as_bytes())
-                    .map_err(|e| internal(&e))?,
-                salt: self.recorder.ids().payload_salt().map_err(Failure::NoRandomness)?,
-            },
-        };
-        Ok(unsealed.prepare().into())
     }
 }
 
@@ -493,17 +373,14 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
     let (index, code) = match error {
         AppendError::EnvelopeConflict { index, .. } => (*index, "envelope_conflict"),
         AppendError::AttachmentMissing { envelope_id, .. } => {
-            let is_it = |pending: &Pending| {
-                pending.submission.prepared.fields().envelope_id == *envelope_id
-            };
-            (batch.iter().position(is_it)?, "attachment_missing")
+            let place = batch.iter().position(|pending| pending.id() == *envelope_id)?;
+            (place, "attachment_missing")
         }
         AppendError::RepeatedEnvelope { .. }
         | AppendError::AttachmentUnreferenced { .. }
         | AppendError::BatchTooLarge { .. }
         | AppendError::StreamFull
         | AppendError::SignerRequired
-        | AppendError::Checkpoint(_)
         | AppendError::QueueFull { .. }
         | AppendError::HeadMoved
         | AppendError::OutcomeUnknown(_)
@@ -511,70 +388,9 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
         | AppendError::Corrupt(_)
         | AppendError::Storage(_)
         | AppendError::Read(_)
-        | AppendError::NoRandomness(_) => return None,
+        | AppendError::NoRandomness(_)
+        | AppendError::Checkpoint(_) => return None,
     };
     let (line, digest) = batch.get(index)?.line?;
-    let refused = Refused {
-        code: code.to_owned(),
-        line,
-        byte: None,
-        detail: error.to_string(),
-        digest: Some(digest),
-    };
-    Some((index, refused))
-}
-
-fn refusal(line: &Line<'_>, code: &str, byte: Option<usize>, detail: String) -> Refused {
-    let digest = line.bytes.map(|bytes| sha256(&[bytes]));
-    Refused { code: code.to_owned(), line: line.number, byte, detail, digest }
-}
-
-fn conflict(line: &Line<'_>, fields: &EnvelopeFields) -> Refused {
-    let detail = format!("envelope {} is in the stream with other content", fields.envelope_id);
-    refusal(line, "envelope_conflict", None, detail)
-}
-
-fn draft_refusal(line: &Line<'_>, error: &DraftError, payload_at: usize) -> Refused {
-    let (code, byte) = match error {
-        DraftError::Form(form) => ("draft_form".to_owned(), form.column().checked_sub(1)),
-        DraftError::Payload(json) => {
-            (format!("payload_{}", json.kind.code()), Some(payload_at + json.offset))
-        }
-        DraftError::SchemaVersion { .. } => ("schema_version".to_owned(), None),
-        DraftError::ParentIds(_) => ("parent_ids".to_owned(), None),
-        DraftError::AttachmentRefs(_) => ("attachment_refs".to_owned(), None),
-    };
-    let detail = match error {
-        // Its own place counts from the payload's beginning, ours from the line's.
-        DraftError::Payload(json) => format!("payload: {}", json.kind),
-        DraftError::Form(_)
-        | DraftError::SchemaVersion { .. }
-        | DraftError::ParentIds(_)
-        | DraftError::AttachmentRefs(_) => error.to_string(),
-    };
-    refusal(line, &code, byte, detail)
-}
-
-/// Whether a stored envelope says what a draft says; a salt that was made up here is no difference.
-fn says_the_same(stored: &SealedEnvelope, prepared: &PreparedEnvelope) -> bool {
-    let same_payload = |salted: &SaltedPayload| salted.payload == prepared.payload().payload;
-    stored.content_hash == prepared.content_hash()
-        || stored.fields == *prepared.fields() && stored.payload.as_ref().is_some_and(same_payload)
-}
-
-/// The id of a line's anomaly: the same line of the same input is reported once, however often it is imported.
-fn anomaly_id(stream: &StreamId, refused: &Refused) -> Result<EnvelopeId, Failure> {
-    let digest = sha256(&[
-        b"recorder import anomaly v1\n",
-        stream.tenant_id.as_str().as_bytes(),
-        b"\n",
-        &refused.line.to_be_bytes(),
-        &refused.digest.unwrap_or_default(),
-    ]);
-    let mut bytes = [0; 16];
-    // A UUIDv7 of the year 1970: version and variant as RFC 9562 says, the rest from the digest.
-    bytes[6..].copy_from_slice(&digest[..10]);
-    bytes[6] = 0x70 | bytes[6] & 0x0f;
-    bytes[8] = 0x80 | bytes[8] & 0x3f;
-    EnvelopeId::from_bytes(bytes).map_err(Failure::Identity)
+    Some((index, Refused::by_store(line, digest, code, error.to_string())))
 }
