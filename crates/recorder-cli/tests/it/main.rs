@@ -8,6 +8,7 @@
 )]
 
 mod bundles;
+mod corpus;
 mod demo;
 mod import;
 mod json;
