@@ -329,3 +329,81 @@ impl Parents {
         Ok(omitted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use recorder_core::time::{RecordedAt, UtcTimestamp};
+    use recorder_envelope::attachment::AttachmentRefs;
+    use recorder_envelope::envelope::{
+        EnvelopeFields, ParentIds, PayloadSalt, SaltedPayload, UnsealedEnvelope,
+    };
+    use recorder_envelope::json::CanonicalPayload;
+    use recorder_envelope::selector::Selector;
+    use recorder_store::MemoryStore;
+
+    use super::*;
+    use crate::bundle::AnchorAt;
+    use crate::clock::FixedClock;
+    use crate::ids::{IdSource as _, SeededIds};
+    use crate::{Recorder, RecorderConfig, Submission};
+
+    fn id(number: u64) -> EnvelopeId {
+        SeededIds::new(number).envelope_id(RecordedAt::from_nanoseconds(0).unwrap()).unwrap()
+    }
+
+    /// An envelope that names the ten before it, itself, a later one and a stranger.
+    fn submission(number: u64) -> Submission {
+        let parents = (number.saturating_sub(10)..=number).chain([number + 3, 1000 + number]);
+        let fields = EnvelopeFields {
+            envelope_id: id(number),
+            event_type: "a".parse().unwrap(),
+            actor_id: "a".parse().unwrap(),
+            environment_id: "a".parse().unwrap(),
+            claimed_time: UtcTimestamp::EPOCH,
+            trace_id: None,
+            session_id: None,
+            parent_ids: ParentIds::sorted(parents.map(id).collect()).unwrap(),
+            attachment_refs: AttachmentRefs::default(),
+        };
+        let payload = CanonicalPayload::parse(b"{}").unwrap();
+        let payload = SaltedPayload { payload, salt: PayloadSalt::from_bytes([0; 16]) };
+        UnsealedEnvelope { fields, payload }.prepare().into()
+    }
+
+    #[test]
+    fn omitted_parents_do_not_depend_on_how_many_ids_are_remembered() {
+        let clock = Arc::new(FixedClock::new(RecordedAt::from_nanoseconds(0).unwrap(), 1));
+        let config = RecorderConfig::new("r".parse().unwrap());
+        let ids = Arc::new(SeededIds::new(u64::MAX));
+        let store = Arc::new(MemoryStore::new());
+        let recorder = Recorder::open(Arc::clone(&store) as _, config, clock, ids, None).unwrap();
+        let tenant = "t".parse().unwrap();
+        recorder.append_batch(&tenant, (0..40).map(submission).collect()).unwrap();
+        let request = BuildRequest {
+            stream: recorder.stream_of(&tenant),
+            selector: Selector::everything(),
+            created_at: UtcTimestamp::EPOCH,
+            anchor: AnchorAt::Newest,
+            compression: Compression::Stored,
+            signer: None,
+        };
+        let mut envelopes = Vec::new();
+        store
+            .scan(&request.stream, &request.selector.widened(), 0..40, &mut |envelope| {
+                envelopes.push(envelope);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        // Of what is named, only the strangers are left out, and the children of the last three.
+        let mut expected = (1000..1040).chain(40..43).map(id).collect::<Vec<_>>();
+        expected.sort();
+        for recent_max in [0, 1, 5, 11, 1000] {
+            let mut parents = Parents::remembering(recent_max);
+            envelopes.iter().for_each(|envelope| parents.include(envelope));
+            assert!(parents.recent.len() <= recent_max.max(1));
+            assert_eq!(parents.omitted(&*store, &request, 40).unwrap(), expected, "{recent_max}");
+        }
+    }
+}
