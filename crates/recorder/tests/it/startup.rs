@@ -12,6 +12,7 @@ use crate::tampered::{Tampered, Tampering};
 over_both_stores!(
     an_honest_store_is_continued_at_every_size,
     a_tampered_end_is_refused,
+    a_changed_tile_is_refused_though_nothing_is_signed,
     what_lies_before_the_depth_is_left_to_the_whole_read,
     another_signer_is_refused,
     another_log_name_is_refused,
@@ -167,6 +168,16 @@ fn a_tampered_end_is_refused(backing: Backing) {
         }
     }
     world.open(std::sync::Arc::new(Tampered::new(world.store()))).unwrap();
+}
+
+fn a_changed_tile_is_refused_though_nothing_is_signed(backing: Backing) {
+    let world = World::new(backing, Setup::unsigned());
+    world.append_new(300);
+    world.recorder().seal_segment(&tenant("a"), SealReason::Manual).unwrap();
+    let mut store = Tampered::new(world.store());
+    store.tile = Box::new(|tile| tile[9] = TreeHash::from_bytes([1; 32]));
+    let refused = world.open(std::sync::Arc::new(store)).err();
+    assert!(matches!(refused, Some(OpenError::Corrupt(_))), "{refused:?}");
 }
 
 fn what_lies_before_the_depth_is_left_to_the_whole_read(backing: Backing) {
