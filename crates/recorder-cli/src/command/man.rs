@@ -15,7 +15,7 @@ use crate::output::{Answer, Page};
 /// Prints `recorder(1)`, or writes a page for each command.
 #[derive(Args, Debug)]
 pub(crate) struct Man {
-    /// Write one page for each command into this directory
+    /// Write one page for each command into this directory, which is made where it is missing
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -50,6 +50,10 @@ impl Man {
                 Pages::One { page }
             }
             Some(directory) => {
+                std::fs::create_dir_all(directory).map_err(|source| Failure::Directory {
+                    path: directory.display().to_string(),
+                    source,
+                })?;
                 let mut pages = Vec::new();
                 write_pages(&command, "recorder", directory, &mut pages)?;
                 Pages::Many { pages }

@@ -85,3 +85,18 @@ fn an_unsigned_bundle_says_that_nobody_vouches_for_it() {
     assert_eq!(run.code, 0);
     assert!(run.stdout.contains("nobody vouches for this bundle"), "{}", run.stdout);
 }
+
+#[test]
+fn a_log_size_gives_the_same_bytes_while_the_log_grows() {
+    let sandbox = with_drafts(Sandbox::initialised(), 10);
+    sandbox.json_ok(&["checkpoint", "show", "--sign"]);
+    let selection = [&["--positions", "2..5", "--log-size", "10"], &AT[..]].concat();
+    let before = build(&sandbox, "before.zip", &selection);
+    sandbox.record("{}", &[]);
+    let after = build(&sandbox, "after.zip", &selection);
+    assert_eq!((&before["sha256"], &before["tree_size"]), (&after["sha256"], &after["tree_size"]));
+    let newest = build(&sandbox, "newest.zip", &[&["--positions", "2..5"], &AT[..]].concat());
+    assert_eq!(newest["tree_size"], 11);
+    let beyond = ["bundle", "build", "--all", "--output", "x.zip", "--log-size", "12"];
+    assert_eq!(refusal(&sandbox.json(&beyond)), (5, "beyond_log"));
+}

@@ -11,6 +11,27 @@ fn help_says_what_the_exit_codes_mean() {
 }
 
 #[test]
+fn each_command_says_what_it_takes() {
+    let sandbox = Sandbox::new();
+    let commands: [&[&str]; 9] = [
+        &["init"],
+        &["envelope", "record"],
+        &["envelope", "import"],
+        &["query", "envelopes"],
+        &["segment"],
+        &["bundle", "build"],
+        &["bundle", "verify"],
+        &["signer", "generate"],
+        &["config", "show"],
+    ];
+    for command in commands {
+        let run = sandbox.run(&[command, &["-h"]].concat());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        insta::assert_snapshot!(command.join("-"), run.stdout);
+    }
+}
+
+#[test]
 fn an_unknown_command_is_wrong_usage_and_the_near_one_is_named() {
     let run = Sandbox::new().run(&["signr", "show"]);
     assert_eq!((run.code, run.stdout.as_str()), (2, ""));
@@ -40,7 +61,6 @@ fn every_shell_gets_a_script_with_every_command() {
 #[test]
 fn manual_pages_are_written_once() {
     let sandbox = Sandbox::new();
-    std::fs::create_dir(sandbox.path("man")).unwrap();
     let answer = sandbox.json_ok(&["man", "--dir", "man"]);
     let pages = answer["pages"].as_array().unwrap();
     assert!(pages.iter().any(|page| page == "man/recorder-signer-generate.1"), "{pages:?}");
