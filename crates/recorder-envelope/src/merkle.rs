@@ -13,7 +13,7 @@ pub use proof::{
     verify_consistency, verify_inclusion,
 };
 pub use range::{CompactRange, RangeError, Subtree, subtrees};
-use recorder_core::hash::{ChainHash, TreeHash, sha256};
+use recorder_core::hash::{ChainHash, DIGEST_BYTES, TreeHash, sha256};
 pub use tile::{
     NodeLocation, TILE_BYTES, TILE_HEIGHT, TILE_WIDTH, TileCoordinates, TileReadError, TileReader,
     TileSource, decode_tile, encode_tile, full_tiles_completed,
@@ -31,7 +31,7 @@ pub const EMPTY_ROOT: TreeHash = TreeHash::from_bytes([
 ]);
 
 const LEAF_PREFIX: &[u8] = &[0x00];
-const NODE_PREFIX: &[u8] = &[0x01];
+const NODE_PREFIX: u8 = 0x01;
 
 /// Hashes one entry of the log: `SHA-256(0x00 ‖ chain_hash)`.
 pub fn leaf_hash(chain_hash: &ChainHash) -> TreeHash {
@@ -40,7 +40,11 @@ pub fn leaf_hash(chain_hash: &ChainHash) -> TreeHash {
 
 /// Hashes two siblings into their parent: `SHA-256(0x01 ‖ left ‖ right)`.
 pub fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
-    TreeHash::from_bytes(sha256(&[NODE_PREFIX, left.as_bytes(), right.as_bytes()]))
+    // In one piece: three short updates cost more than the copy.
+    let mut preimage = [NODE_PREFIX; 1 + 2 * DIGEST_BYTES];
+    preimage[1..=DIGEST_BYTES].copy_from_slice(left.as_bytes());
+    preimage[1 + DIGEST_BYTES..].copy_from_slice(right.as_bytes());
+    TreeHash::from_bytes(sha256(&[&preimage]))
 }
 
 // Entries of any length exist only in the published vectors; the log itself has 32-byte ones.
