@@ -264,6 +264,9 @@ fn invalid(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
+/// Bytes that are copied at once.
+const PIECE_BYTES: usize = 128 << 10;
+
 /// Writes an archive from its first byte to its last: members contiguous from offset 0, then the directory.
 ///
 /// What was written is no archive until `finish` has returned. After an error every further call fails.
@@ -272,13 +275,15 @@ pub struct ArchiveWriter<W: Write> {
     offset: u64,
     member_count: u64,
     directory: Vec<u8>,
+    piece: Vec<u8>,
     failed: bool,
 }
 
 impl<W: Write> ArchiveWriter<W> {
     /// Starts an archive at the writer's next byte.
     pub fn new(inner: W) -> Self {
-        Self { inner, offset: 0, member_count: 0, directory: Vec::new(), failed: false }
+        let (directory, piece) = (Vec::new(), Vec::new());
+        Self { inner, offset: 0, member_count: 0, directory, piece, failed: false }
     }
 
     /// Writes the next member: its header, then exactly `stored_bytes` bytes of `data`.
@@ -325,10 +330,7 @@ impl<W: Write> ArchiveWriter<W> {
         let end = taken.and_then(|taken| self.offset.checked_add(taken));
         let end = end.ok_or(invalid("the archive is longer than 2^64 bytes"))?;
         self.inner.write_all(&header)?;
-        let copied = io::copy(&mut (&mut *data).take(member.stored_bytes), &mut self.inner)?;
-        if copied != member.stored_bytes {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the member's data is short"));
-        }
+        self.copy(data, member.stored_bytes)?;
         if io::copy(&mut data.take(1), &mut io::sink())? != 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the member's data is long"));
         }
@@ -336,6 +338,25 @@ impl<W: Write> ArchiveWriter<W> {
         self.offset = end;
         self.member_count += 1;
         Ok(())
+    }
+
+    /// Copies exactly `count` bytes, in pieces that are large enough for a file on either side.
+    fn copy(&mut self, data: &mut dyn Read, count: u64) -> io::Result<()> {
+        let mut data = data.take(count);
+        self.piece.resize(PIECE_BYTES, 0);
+        loop {
+            let read = match data.read(&mut self.piece) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.inner.write_all(&self.piece[..read])?;
+        }
+        if data.limit() == 0 {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the member's data is short"))
     }
 }
 
