@@ -21,6 +21,12 @@ pub fn canonicalize(input: &[u8], limits: &JsonLimits, out: &mut Vec<u8>) -> Res
     Canonicalizer::new().canonicalize(input, limits, out)
 }
 
+/// Members that open objects usually hold together: room for them is taken at once.
+const MEMBERS_OPEN: usize = 32;
+
+/// Room for members that are moved, which most texts do not exceed.
+const UNSORTED_BYTES: usize = 8 << 10;
+
 /// Canonicalises text after text with the same scratch memory.
 #[derive(Default)]
 pub struct Canonicalizer {
@@ -56,6 +62,7 @@ impl Canonicalizer {
         let start = out.len();
         out.reserve(text.len());
         self.members.clear();
+        self.members.reserve(MEMBERS_OPEN);
         let result = Pass {
             text,
             bytes: input,
@@ -212,6 +219,8 @@ impl Pass<'_> {
         });
         refuse_duplicates(text, members)?;
         unsorted.clear();
+        // Inner objects are sorted first. What is enough for all of the text is taken once.
+        unsorted.reserve(text.len().min(UNSORTED_BYTES));
         unsorted.extend_from_slice(self.out.get(body..).unwrap_or_default());
         self.out.truncate(body);
         for member in &*members {
