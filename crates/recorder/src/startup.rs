@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use recorder_core::filter::EnvelopeFilter;
-use recorder_core::hash::ChainHash;
+use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_core::identity::{EnvelopeId, StreamId};
 use recorder_core::time::RecordedAt;
 use recorder_envelope::checkpoint::{self, SignedCheckpoint};
@@ -31,8 +31,9 @@ pub(crate) fn load(
 ) -> Result<StreamState, OpenError> {
     let Some(head) = store.head(stream)? else { return Ok(StreamState::new(stream.clone())) };
     check_tail(store, stream, &head, config.startup_verification_depth, signer)?;
+    let edge = LogEdge::rebuild(store, stream, head.next_position)?;
     if let Some(checkpoint) = &head.checkpoint {
-        check_checkpoint(store, stream, &head, checkpoint)?;
+        check_checkpoint(store, stream, &edge, checkpoint)?;
         let note = check_note(stream, checkpoint, config)?;
         if let Some(signer) = signer {
             note.verify_log_signature(&signer.public_key())
@@ -41,7 +42,7 @@ pub(crate) fn load(
     }
     let predecessor = head.last_sealed.as_ref().map(predecessor).transpose()?;
     if let Some(seal) = seal_of(&head) {
-        check_root(store, stream, &head, seal)?;
+        check_root(store, stream, &edge, seal)?;
     }
     if let Some(open) = &head.open_segment {
         check_open(store, stream, &head, open)?;
@@ -55,7 +56,7 @@ pub(crate) fn load(
         segment_count: head.segment_count,
         promise: strongest_promise(&head),
         predecessor,
-        edge: LogEdge::rebuild(store, stream, head.next_position)?,
+        edge,
         open: head.open_segment.map(|open| OpenState {
             genesis: open.genesis,
             envelope_count: open.envelope_count,
@@ -107,22 +108,34 @@ fn check_predecessor(
     Err(OpenError::corrupt(place, "its genesis does not name the segment before it"))
 }
 
+/// The root of the log at `tree_size`: of the whole log as the edge has it, from the tiles otherwise.
+fn root_at(
+    store: &dyn Store,
+    stream: &StreamId,
+    edge: &LogEdge,
+    tree_size: u64,
+    place: &str,
+) -> Result<TreeHash, OpenError> {
+    if tree_size == edge.size() {
+        return Ok(edge.root());
+    }
+    merkle::root_at(&log::reader(store, stream, edge.size()), tree_size)
+        .map_err(|error| OpenError::corrupt(place, error.to_string()))
+}
+
 /// The last checkpoint must still be true of the log.
 fn check_checkpoint(
     store: &dyn Store,
     stream: &StreamId,
-    head: &StreamHead,
+    edge: &LogEdge,
     checkpoint: &StoredCheckpoint,
 ) -> Result<(), OpenError> {
     let place = format!("checkpoint of {stream} at {}", checkpoint.tree_size);
-    if checkpoint.tree_size > head.next_position {
-        let detail =
-            format!("covers more than the {} envelopes that are stored", head.next_position);
+    if checkpoint.tree_size > edge.size() {
+        let detail = format!("covers more than the {} envelopes that are stored", edge.size());
         return Err(OpenError::corrupt(place, detail));
     }
-    let root =
-        merkle::root_at(&log::reader(store, stream, head.next_position), checkpoint.tree_size)
-            .map_err(|error| OpenError::corrupt(place.clone(), error.to_string()))?;
+    let root = root_at(store, stream, edge, checkpoint.tree_size, &place)?;
     if root == checkpoint.root_hash {
         Ok(())
     } else {
@@ -154,16 +167,14 @@ fn check_note(
 fn check_root(
     store: &dyn Store,
     stream: &StreamId,
-    head: &StreamHead,
+    edge: &LogEdge,
     seal: &SegmentSeal,
 ) -> Result<(), OpenError> {
     let place = format!("{stream}, seal of segment {}", seal.segment_id);
-    if seal.tree_size > head.next_position {
+    if seal.tree_size > edge.size() {
         return Err(OpenError::corrupt(place, "covers more than is stored"));
     }
-    let reader = log::reader(store, stream, head.next_position);
-    let root = merkle::root_at(&reader, seal.tree_size)
-        .map_err(|error| OpenError::corrupt(place.clone(), error.to_string()))?;
+    let root = root_at(store, stream, edge, seal.tree_size, &place)?;
     if root == seal.root_hash {
         Ok(())
     } else {
