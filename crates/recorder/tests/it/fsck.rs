@@ -61,6 +61,14 @@ fn segment(index: u64, edit: fn(&mut SegmentRecord)) -> impl Fn(&mut Tampered) {
 }
 
 fn tamperings() -> Vec<Tampering> {
+    let mut all = row_tamperings();
+    all.extend(segment_tamperings());
+    all.extend(log_tamperings());
+    all
+}
+
+/// Changes of envelopes, and rows that are hidden or exchanged.
+fn row_tamperings() -> Vec<Tampering> {
     vec![
         (
             "payload",
@@ -107,6 +115,12 @@ fn tamperings() -> Vec<Tampering> {
                 });
             }),
         ),
+    ]
+}
+
+/// Changes of geneses and seals.
+fn segment_tamperings() -> Vec<Tampering> {
+    vec![
         (
             "seal count",
             Box::new(segment(1, |it| it.seal.as_mut().unwrap().seal.envelope_count = 1)),
@@ -129,6 +143,12 @@ fn tamperings() -> Vec<Tampering> {
         ("genesis promise", Box::new(segment(2, |it| it.genesis.signing = SigningPromise::None))),
         ("genesis predecessor", Box::new(segment(2, |it| it.genesis.predecessor = None))),
         ("genesis time", Box::new(segment(0, |it| it.genesis.opened_at = moment(5)))),
+    ]
+}
+
+/// Changes of tiles, checkpoints, heads and attachments.
+fn log_tamperings() -> Vec<Tampering> {
+    vec![
         (
             "tile",
             Box::new(|store: &mut Tampered| {
