@@ -26,7 +26,7 @@ pub(super) struct Waiting {
 
 type Answer = Result<Vec<Receipt>, AppendError>;
 
-/// A batch that was not recorded, whole again unless the writer stopped.
+/// A batch that was not recorded: whole again where the store refused it, empty where it could not be planned.
 struct Refused {
     cause: Cause,
     submissions: Vec<Submission>,
@@ -120,7 +120,9 @@ impl Recorder {
             Ok(receipts) => split(receipts, &counts).map(Ok).collect(),
             Err(Refused { cause, submissions }) => {
                 let error = error_of(writer, cause);
-                if writer.latched || group.len() == 1 {
+                // A commit that could not be planned takes the batch with it: nobody can be tried alone.
+                let whole = submissions.len() == counts.iter().sum::<usize>();
+                if writer.latched || group.len() == 1 || !whole {
                     vec![Err(error); group.len()]
                 } else {
                     split(submissions, &counts)

@@ -4,7 +4,8 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use recorder::{AppendError, Submission};
+use recorder::ids::{IdSource, NoRandomness};
+use recorder::{AppendError, AutoSeal, Recorder, Submission};
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
@@ -14,13 +15,14 @@ use recorder_store::{
     Commit, CommitError, Corruption, ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead,
 };
 
-use crate::harness::{Backing, Draft, Setup, World, over_both_stores, tenant};
+use crate::harness::{Backing, Draft, Setup, World, key, over_both_stores, tenant};
 
 over_both_stores!(
     each_of_many_threads_gets_its_own_receipt,
     callers_that_waited_share_a_commit,
     one_callers_fault_is_not_anothers,
     callers_who_share_a_commit_share_its_failure,
+    callers_whose_commit_cannot_be_planned_all_hear_why,
 );
 
 /// Counts commits, and keeps the first one waiting until the gate opens.
@@ -169,6 +171,16 @@ fn together(
     batches: Vec<(&str, Vec<Submission>)>,
 ) -> Vec<Result<usize, AppendError>> {
     let recorder = world.open(Arc::clone(gated) as Arc<dyn Store>).unwrap();
+    together_at(&recorder, world, gated, batches)
+}
+
+/// The same over a recorder of one's own.
+fn together_at(
+    recorder: &Recorder,
+    world: &World,
+    gated: &Arc<Gated>,
+    batches: Vec<(&str, Vec<Submission>)>,
+) -> Vec<Result<usize, AppendError>> {
     std::thread::scope(|scope| {
         let first = scope.spawn(|| recorder.append_batch(&tenant("a"), world.drafts(1)));
         while gated.commits() == 0 {
@@ -176,7 +188,6 @@ fn together(
         }
         let count = batches.len();
         let others = batches.into_iter().map(|(name, batch)| {
-            let recorder = &recorder;
             scope.spawn(move || recorder.append_batch(&tenant(name), batch).map(|it| it.len()))
         });
         let others = others.collect::<Vec<_>>();
@@ -234,4 +245,37 @@ fn callers_who_share_a_commit_share_its_failure(backing: Backing) {
     drop(gated);
     world.reopen();
     assert!(world.append("a", copies).unwrap().iter().all(|receipt| receipt.replayed));
+}
+
+/// Gives as many bytes as the first segment's id takes, and then none.
+struct Exhausted(AtomicUsize);
+
+impl IdSource for Exhausted {
+    fn fill(&self, out: &mut [u8]) -> Result<(), NoRandomness> {
+        if self.0.fetch_add(1, Ordering::SeqCst) > 0 {
+            return Err(NoRandomness);
+        }
+        out.fill(7);
+        Ok(())
+    }
+}
+
+fn callers_whose_commit_cannot_be_planned_all_hear_why(backing: Backing) {
+    let one_a_segment = AutoSeal::after_count(1).unwrap();
+    let world = World::new(backing, Setup::signed().auto_seal(one_a_segment));
+    let gated = Gated::new(world.store());
+    let recorder = Recorder::open(
+        Arc::clone(&gated) as Arc<dyn Store>,
+        world.setup.config.clone(),
+        Arc::clone(&world.clock) as _,
+        Arc::new(Exhausted(AtomicUsize::new(0))),
+        Some(key()),
+    );
+    let batches = (0..4).map(|_| ("a", world.drafts(2))).collect();
+    let answers = together_at(&recorder.unwrap(), &world, &gated, batches);
+    assert!(
+        answers.iter().all(|it| matches!(it, Err(AppendError::NoRandomness(_)))),
+        "{answers:?}"
+    );
+    assert_eq!(gated.commits(), 1);
 }
