@@ -8,6 +8,7 @@ use std::error::Error as _;
 use std::io;
 
 use recorder::bundle::BuildError;
+use recorder::guard::{GuardError, HeadError};
 use recorder::ids::NoRandomness;
 use recorder::query::QueryError;
 use recorder::{AppendError, SealError};
@@ -389,7 +390,37 @@ fn open(error: &recorder::OpenError) -> Class {
         OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused),
         OpenError::OriginMismatch { .. } => Class::new("origin_mismatch", Exit::Refused)
             .hint("set log_name to the first part of the name that the checkpoints carry"),
+        OpenError::Head(error) => head(error),
+        OpenError::Refused { source } => append(source),
         OpenError::Read(error) => read(error),
+    }
+}
+
+/// What is not as the head guard has seen it. Nothing was written.
+fn head(error: &HeadError) -> Class {
+    match error {
+        HeadError::RolledBack { .. } => Class::new("head_rolled_back", Exit::Refused).hint(
+            "put the newest copy of the database back, or go on under another recorder_id; a log is never continued below what it has signed",
+        ),
+        HeadError::Forked { .. } => Class::new("head_forked", Exit::Refused)
+            .hint("this is another database than the one that was written to last; keep both"),
+        HeadError::Missing { .. } => Class::new("head_guard_missing", Exit::Refused).hint(
+            "put the head guard back where head_guard_path says; --adopt-head takes the stream as it is, and records that",
+        ),
+        HeadError::NotBySigner { .. } => Class::new("head_guard_invalid", Exit::Refused)
+            .hint("configure the key that signed this stream so far, or put the head guard back"),
+        HeadError::Guard(error) => guard(error),
+    }
+}
+
+fn guard(error: &GuardError) -> Class {
+    match error {
+        GuardError::Moved { .. } => Class::new("head_guard_moved", Exit::Refused)
+            .hint("another recorder writes to a copy of this stream; stop it"),
+        GuardError::Malformed { .. } => Class::new("head_guard_invalid", Exit::Refused)
+            .hint("keep the file as it is, and put back the one that was there"),
+        GuardError::Storage(_) => Class::new("head_guard_failed", Exit::CouldNotRun)
+            .hint("head_guard_path names a directory that only this user may write to"),
     }
 }
 
@@ -421,6 +452,7 @@ fn append(error: &AppendError) -> Class {
         AppendError::OutcomeUnknown(_) => Class::new("commit_outcome_unknown", Exit::CouldNotRun)
             .hint("run the command again with the same ids: what landed is counted as replayed"),
         AppendError::Latched => Class::new("writer_latched", Exit::CouldNotRun),
+        AppendError::Guard(error) | AppendError::Unguarded(error) => guard(error),
         AppendError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
         AppendError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
         AppendError::Read(error) => read(error),

@@ -4,6 +4,7 @@
 //! the writer believes changes only after a commit returned. There is no read path here: reads go to the store.
 
 mod append;
+mod guarded;
 mod lifecycle;
 
 use std::collections::BTreeMap;
@@ -18,9 +19,12 @@ use recorder_store::{Commit, CommitError, ExpectedHead, Store};
 use crate::clock::Clock;
 use crate::config::RecorderConfig;
 use crate::error::{AppendError, OpenError};
+use crate::guard::{GuardError, GuardedHead, Guarding};
 use crate::ids::IdSource;
 use crate::startup;
 use crate::stream::{Plan, Planner, StreamState};
+
+pub use guarded::HEAD_ADOPTED;
 
 /// A prepared envelope and the attachments that come with it.
 #[derive(Clone, Debug)]
@@ -44,6 +48,7 @@ pub struct Recorder {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     signer: Option<SecretKey>,
+    guarding: Option<Guarding>,
     queue: Mutex<Vec<Arc<append::Waiting>>>,
     writer: Mutex<Writer>,
 }
@@ -51,6 +56,8 @@ pub struct Recorder {
 /// What only the writer holds.
 struct Writer {
     streams: BTreeMap<TenantId, StreamState>,
+    /// What the guard was last seen to hold of this recorder, by origin.
+    guarded: BTreeMap<String, GuardedHead>,
     /// Set once what the writer believes may not be what the store holds; never cleared.
     latched: bool,
 }
@@ -61,7 +68,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Recorder {
-    /// Opens the recorder over `store` and checks the end of each of its streams.
+    /// Opens the recorder over `store` without a head guard: an older copy of the store is continued unnoticed.
     ///
     /// # Errors
     ///
@@ -74,6 +81,35 @@ impl Recorder {
         ids: Arc<dyn IdSource>,
         signer: Option<SecretKey>,
     ) -> Result<Self, OpenError> {
+        Self::load(store, config, clock, ids, signer, None)
+    }
+
+    /// Opens the recorder over `store`, which must extend what the guard has seen.
+    ///
+    /// # Errors
+    ///
+    /// As `open`; `Head` where the store was put back, cut or exchanged, or the guard was taken away; `Refused` where
+    /// an adoption could not be recorded.
+    pub fn open_guarded(
+        store: Arc<dyn Store>,
+        config: RecorderConfig,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        signer: Option<SecretKey>,
+        guarding: Guarding,
+    ) -> Result<Self, OpenError> {
+        Self::load(store, config, clock, ids, signer, Some(guarding))?.open_guard()
+    }
+
+    /// Loads and checks the end of each stream.
+    fn load(
+        store: Arc<dyn Store>,
+        config: RecorderConfig,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        signer: Option<SecretKey>,
+        guarding: Option<Guarding>,
+    ) -> Result<Self, OpenError> {
         let mut streams = BTreeMap::new();
         for stream in store.streams()? {
             if stream.recorder_id == config.recorder_id {
@@ -81,8 +117,8 @@ impl Recorder {
                 streams.insert(stream.tenant_id, state);
             }
         }
-        let writer = Mutex::new(Writer { streams, latched: false });
-        Ok(Self { store, config, clock, ids, signer, queue: Mutex::default(), writer })
+        let writer = Mutex::new(Writer { streams, guarded: BTreeMap::new(), latched: false });
+        Ok(Self { store, config, clock, ids, signer, guarding, queue: Mutex::default(), writer })
     }
 
     /// The store below.
@@ -156,6 +192,7 @@ impl Recorder {
             config: &self.config,
             signer: self.signer.as_ref(),
             now,
+            covers_every_commit: self.is_strict(),
             segment_id: &mut segment_id,
         };
         if planner.promise() < state.promise {
@@ -166,7 +203,7 @@ impl Recorder {
         Ok(plan)
     }
 
-    /// Commits `plan`; only then does `state` become what the writer believes.
+    /// Commits `plan` and guards it; only then does `state` become what the writer believes.
     fn commit_plan(
         &self,
         writer: &mut Writer,
@@ -174,10 +211,13 @@ impl Recorder {
         expected: ExpectedHead,
         mut plan: Plan,
         attachments: Vec<Attachment>,
-    ) -> Result<(), CommitError> {
+    ) -> Result<(), Failed> {
         if plan.steps.is_empty() {
             return Ok(());
         }
+        let is_first = expected.next_position == 0;
+        self.guard_birth(writer, &state, is_first).map_err(Failed::Guard)?;
+        let must_guard = self.must_guard(writer, &state, plan.advances_guard);
         // The log fills tiles as it grows; the store wants them by level.
         plan.tiles.sort_by_key(|tile| tile.coordinates);
         let commit = Commit {
@@ -187,14 +227,41 @@ impl Recorder {
             attachments,
             tiles: plan.tiles,
         };
-        self.store.commit(commit)?;
+        self.store.commit(commit).map_err(Failed::Commit)?;
+        if must_guard {
+            self.advance_guard(writer, &state).map_err(Failed::Unguarded)?;
+        }
         writer.streams.insert(state.stream.tenant_id.clone(), state);
         Ok(())
     }
 }
 
-/// What a store's refusal means to a caller. Whatever contradicts what the writer believes stops the writer.
-fn refusal(writer: &mut Writer, error: CommitError) -> AppendError {
+/// Which of the three writes of a commit did not succeed.
+enum Failed {
+    /// The guard, before anything was written.
+    Guard(GuardError),
+    /// The store.
+    Commit(CommitError),
+    /// The guard, after the store.
+    Unguarded(GuardError),
+}
+
+/// What a refusal means to a caller. Whatever contradicts what the writer believes stops the writer.
+fn refusal(writer: &mut Writer, failed: Failed) -> AppendError {
+    match failed {
+        Failed::Commit(error) => store_refusal(writer, error),
+        Failed::Guard(error) => {
+            writer.latched |= matches!(error, GuardError::Moved { .. });
+            AppendError::Guard(error)
+        }
+        Failed::Unguarded(error) => {
+            writer.latched = true;
+            AppendError::Unguarded(error)
+        }
+    }
+}
+
+fn store_refusal(writer: &mut Writer, error: CommitError) -> AppendError {
     let answer = match error {
         CommitError::RepeatedEnvelope { id } => return AppendError::RepeatedEnvelope { id },
         CommitError::AttachmentMissing { envelope_id, content_hash } => {

@@ -5,6 +5,7 @@ use recorder_core::identity::{EnvelopeId, SegmentId};
 use recorder_envelope::checkpoint::CheckpointError;
 use recorder_store::{CommitError, Corruption, ReadError};
 
+use crate::guard::{GuardError, HeadError};
 use crate::ids::NoRandomness;
 
 /// Why an append returned no receipts. Nothing was written unless it says so.
@@ -72,6 +73,13 @@ pub enum AppendError {
     /// An earlier commit was not confirmed, or the head was lost. Nothing is written until the recorder is opened again.
     #[error("the recorder stopped writing; open it again")]
     Latched,
+    /// The head guard refused before anything was written.
+    #[error("nothing was recorded: {0}")]
+    Guard(#[source] GuardError),
+    /// It is recorded, but the head guard did not follow, so there is no receipt. Open the recorder again and record
+    /// the same ids: they are answered as replayed.
+    #[error("recorded, but not acknowledged: {0}; open the recorder again and repeat")]
+    Unguarded(#[source] GuardError),
     /// Stored data contradicts itself.
     #[error("the store is corrupt: {0}")]
     Corrupt(#[source] Corruption),
@@ -150,6 +158,15 @@ pub enum OpenError {
         expected: String,
         /// The origin of the last checkpoint.
         found: String,
+    },
+    /// The store is not the one that the head guard has seen.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// What opening has to write was refused.
+    #[error("the recorder could not be opened: {source}")]
+    Refused {
+        /// Why.
+        source: AppendError,
     },
     /// The store could not be read.
     #[error("the store could not be read: {0}")]

@@ -9,6 +9,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod fsck;
+pub mod guard;
 pub mod ids;
 pub mod log;
 pub mod query;
@@ -17,6 +18,7 @@ mod startup;
 mod stream;
 
 pub use config::{AutoSeal, RecorderConfig};
-pub use engine::{Recorder, Submission};
+pub use engine::{HEAD_ADOPTED, Recorder, Submission};
 pub use error::{AppendError, OpenError, SealError};
+pub use guard::{GuardMode, Guarding, HeadGuard};
 pub use receipt::{Receipt, SealReceipt};

@@ -26,6 +26,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) config: &'a RecorderConfig,
     pub(crate) signer: Option<&'a SecretKey>,
     pub(crate) now: RecordedAt,
+    /// Whether each commit ends in a checkpoint.
+    pub(crate) covers_every_commit: bool,
     /// A fresh id for each segment that the plan may open.
     pub(crate) segment_id: &'a mut dyn FnMut() -> Result<SegmentId, crate::ids::NoRandomness>,
 }
@@ -55,6 +57,8 @@ pub(crate) struct OpenState {
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) tiles: Vec<Tile>,
+    /// Whether the head guard is to follow before anybody hears of the commit.
+    pub(crate) advances_guard: bool,
 }
 
 impl Plan {
@@ -177,6 +181,7 @@ impl StreamState {
             Some(open) if open.envelope_count >= count_max => {
                 self.plan_seal(SealReason::Count, planner, plan)
             }
+            _ if planner.covers_every_commit => self.plan_checkpoint(planner, plan),
             _ => Ok(()),
         }
     }
@@ -270,12 +275,13 @@ impl StreamState {
         self.plan_checkpoint(planner, plan)
     }
 
-    /// Signs a checkpoint over the whole log, unless the newest covers it already.
+    /// Has the head guarded, and signs a checkpoint over the whole log, unless the newest covers it already.
     pub(crate) fn plan_checkpoint(
         &mut self,
         planner: &Planner<'_>,
         plan: &mut Plan,
     ) -> Result<(), AppendError> {
+        plan.advances_guard = true;
         let Some(key) = planner.signer else { return Ok(()) };
         // Never two notes over one size, and none over an empty log.
         let newest = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);

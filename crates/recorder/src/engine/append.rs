@@ -13,7 +13,7 @@ use recorder_envelope::attachment::Attachment;
 use recorder_envelope::envelope::{PreparedEnvelope, SealedEnvelope, UnsealedEnvelope};
 use recorder_store::{CommitError, Corruption};
 
-use super::{Recorder, Submission, Writer, lock, refusal};
+use super::{Failed, Recorder, Submission, Writer, lock, refusal};
 use crate::error::AppendError;
 use crate::receipt::Receipt;
 
@@ -57,7 +57,7 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// `AppendError`; only `OutcomeUnknown` may have written something.
+    /// `AppendError`; only `OutcomeUnknown` may have written something, and only `Unguarded` has.
     pub fn append_batch(
         &self,
         tenant_id: &TenantId,
@@ -204,7 +204,7 @@ impl Recorder {
         let appended = plan.appended();
         match self.commit_plan(writer, state, expected, plan, attachments) {
             Ok(()) => Ok(self.receipts(&appended)),
-            Err(CommitError::EnvelopesExist { ids }) => {
+            Err(Failed::Commit(CommitError::EnvelopesExist { ids })) => {
                 let submissions = unsealed(appended, sources);
                 Err(Refused { cause: Cause::Known(ids), submissions })
             }
@@ -258,7 +258,7 @@ fn group_length(waiting: &[Arc<Waiting>]) -> usize {
 fn error_of(writer: &mut Writer, cause: Cause) -> AppendError {
     match cause {
         Cause::Error(error) => error,
-        Cause::Known(ids) => refusal(writer, CommitError::EnvelopesExist { ids }),
+        Cause::Known(ids) => refusal(writer, Failed::Commit(CommitError::EnvelopesExist { ids })),
     }
 }
 

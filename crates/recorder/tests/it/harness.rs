@@ -1,12 +1,14 @@
 //! A world with a clock that stands still, ids that repeat, one key, and either store; its end is the oracle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use recorder::clock::{Clock as _, FixedClock};
 use recorder::ids::{IdSource as _, SeededIds};
-use recorder::{AppendError, AutoSeal, OpenError, Receipt, Recorder, RecorderConfig, Submission};
+use recorder::{
+    AppendError, AutoSeal, Guarding, OpenError, Receipt, Recorder, RecorderConfig, Submission,
+};
 use recorder_core::identity::{EnvelopeId, StreamId, TenantId};
 use recorder_core::time::RecordedAt;
 use recorder_envelope::attachment::{Attachment, AttachmentRefs};
@@ -76,6 +78,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) ids: Arc<SeededIds>,
     pub(crate) setup: Setup,
+    /// What guards the heads from the next opening on.
+    pub(crate) guarding: Option<Guarding>,
     medium: Medium,
     recorder: Option<Recorder>,
     directory: tempfile::TempDir,
@@ -111,6 +115,7 @@ impl World {
             clock: Arc::new(FixedClock::new(moment(BEGINNING), 1)),
             ids: Arc::new(SeededIds::new(1)),
             setup,
+            guarding: None,
             medium,
             recorder: None,
             directory,
@@ -137,7 +142,11 @@ impl World {
     pub(crate) fn open(&self, store: Arc<dyn Store>) -> Result<Recorder, OpenError> {
         let signer = self.setup.signed.then(key);
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
-        Recorder::open(store, self.setup.config.clone(), clock, ids, signer)
+        let config = self.setup.config.clone();
+        match self.guarding.clone() {
+            None => Recorder::open(store, config, clock, ids, signer),
+            Some(guarding) => Recorder::open_guarded(store, config, clock, ids, signer, guarding),
+        }
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -162,6 +171,11 @@ impl World {
     }
 
     pub(crate) fn try_reopen(&mut self) -> Result<(), OpenError> {
+        self.try_reopen_after(|_| ())
+    }
+
+    /// As `try_reopen`; `meddle` is given the directory of the database while it is closed.
+    pub(crate) fn try_reopen_after(&mut self, meddle: impl FnOnce(&Path)) -> Result<(), OpenError> {
         self.recorder = None;
         self.medium = match std::mem::replace(&mut self.medium, Medium::Closed) {
             Medium::Memory(store) => {
@@ -169,6 +183,7 @@ impl World {
             }
             Medium::Sqlite(store) => {
                 drop(Arc::into_inner(store).unwrap());
+                meddle(self.directory.path());
                 let store = SqliteStore::open(&self.database(), &options()).unwrap();
                 Medium::Sqlite(Arc::new(store))
             }

@@ -6,6 +6,7 @@ mod bundles;
 mod concurrency;
 mod faults;
 mod fsck;
+mod guard;
 mod harness;
 mod oracle;
 mod queries;
