@@ -7,6 +7,8 @@
 //! Deliberately absent: reading without a bound, watching, recursive walks, and any way to relax a
 //! secret's rules.
 
+mod cas;
+mod directory;
 mod error;
 mod open;
 mod read;
@@ -14,6 +16,8 @@ mod secret;
 mod spool;
 mod write;
 
+pub use cas::{CasFile, Swap};
+pub use directory::{create_private_directory, file_names};
 pub use error::FileError;
 pub use read::{open_read, read_bounded, read_stdin_bounded};
 pub use secret::read_secret;

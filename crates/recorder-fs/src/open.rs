@@ -1,6 +1,6 @@
 //! Opening a path without blocking on it, and directories and secrets without following links.
 //!
-//! Deliberately absent: opening for writing; `write` creates new files only.
+//! Deliberately absent: opening for writing, but for locks, which hold nothing; `write` creates new files only.
 
 use std::fs::File;
 use std::path::Path;
@@ -60,6 +60,18 @@ pub(crate) mod unix {
     pub(crate) fn regular_without_symlinks(path: &Path) -> Result<File, FileError> {
         let fd = open_without_symlinks(path, file_flags())?;
         admit_regular(path, File::from(fd))
+    }
+
+    /// Opens the lock file at `path`, and makes it where it is missing.
+    pub(crate) fn private_lock(path: &Path) -> Result<File, FileError> {
+        check_directory_without_symlinks(crate::write::directory_of(path)?)?;
+        let flags = file_flags() | OFlags::CREATE | OFlags::NOFOLLOW;
+        let fd = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|errno| refusal_of_links(path, errno))?;
+        let file = admit_regular(path, File::from(fd))?;
+        let metadata = file.metadata().map_err(|e| FileError::from_io(path, e))?;
+        crate::secret::check_private(path, &metadata)?;
+        Ok(file)
     }
 
     /// Refuses a directory of which any component is a symbolic link.

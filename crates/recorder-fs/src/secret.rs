@@ -49,8 +49,9 @@ pub(crate) fn unsupported(path: &Path) -> FileError {
     FileError::Io { path: path.to_path_buf(), source }
 }
 
+/// Refuses a file that anybody else could read, write or have put there.
 #[cfg(unix)]
-fn check_private(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
+pub(crate) fn check_private(path: &Path, metadata: &std::fs::Metadata) -> Result<(), FileError> {
     use std::os::unix::fs::MetadataExt;
 
     let path = path.to_path_buf();

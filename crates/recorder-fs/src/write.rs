@@ -118,7 +118,7 @@ impl Seek for AtomicFile {
 }
 
 /// The directory a file is to stand in; a path that names no file is refused.
-fn directory_of(target: &Path) -> Result<&Path, FileError> {
+pub(crate) fn directory_of(target: &Path) -> Result<&Path, FileError> {
     match (target.file_name(), target.parent()) {
         (Some(_), Some(parent)) if parent.as_os_str().is_empty() => Ok(Path::new(".")),
         (Some(_), Some(parent)) => Ok(parent),
@@ -153,7 +153,7 @@ fn create_owned(directory: &Path) -> Result<io::Result<NamedTempFile>, FileError
 
 /// Makes a new name durable: the file's own fsync does not cover the directory that lists it.
 #[cfg(unix)]
-fn sync_directory(directory: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), FileError> {
     use rustix::fs::{Mode, OFlags};
 
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -163,6 +163,6 @@ fn sync_directory(directory: &Path) -> Result<(), FileError> {
 }
 
 #[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_directory(_directory: &Path) -> Result<(), FileError> {
     Ok(())
 }
