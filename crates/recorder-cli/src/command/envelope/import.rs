@@ -385,6 +385,8 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
         | AppendError::HeadMoved
         | AppendError::OutcomeUnknown(_)
         | AppendError::Latched
+        | AppendError::Guard(_)
+        | AppendError::Unguarded(_)
         | AppendError::Corrupt(_)
         | AppendError::Storage(_)
         | AppendError::Read(_)
