@@ -11,6 +11,7 @@ use recorder_core::identity::{RecorderId, StreamId, TenantId};
 use recorder_core::time::UtcTimestamp;
 use recorder_envelope::draft::{Draft, DraftDefaults};
 use recorder_envelope::envelope::PreparedEnvelope;
+use recorder_envelope::json::Canonicalizer;
 use recorder_envelope::signing::SecretKey;
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use recorder_store::{SqliteOptions, SqliteStore};
@@ -82,7 +83,15 @@ pub(crate) fn open_over(
 
 /// Reads, checks, canonicalises and hashes one request; clients send ids and times, services make salts.
 pub(crate) fn prepare(body: &[u8], ids: &dyn IdSource) -> anyhow::Result<PreparedEnvelope> {
-    let draft = Draft::parse(body)?;
+    prepare_with(&mut Canonicalizer::new(), body, ids)
+}
+
+fn prepare_with(
+    canonicalizer: &mut Canonicalizer,
+    body: &[u8],
+    ids: &dyn IdSource,
+) -> anyhow::Result<PreparedEnvelope> {
+    let draft = Draft::parse_with(canonicalizer, body)?;
     let envelope_id = draft.envelope_id.context("a request without an id")?;
     let salt = ids.payload_salt()?;
     let unsealed = draft.complete(&mut DraftDefaults {
@@ -98,5 +107,7 @@ pub(crate) fn prepare_batch(
     bodies: &[Vec<u8>],
     ids: &dyn IdSource,
 ) -> anyhow::Result<Vec<Submission>> {
-    bodies.iter().map(|body| Ok(Submission::from(prepare(body, ids)?))).collect()
+    let mut canonicalizer = Canonicalizer::new();
+    let mut prepare = |body: &Vec<u8>| prepare_with(&mut canonicalizer, body, ids);
+    bodies.iter().map(|body| Ok(Submission::from(prepare(body)?))).collect()
 }

@@ -79,6 +79,33 @@ impl Canonicalizer {
         }
         result
     }
+
+    /// Appends the RFC 8785 form of the one value that begins at `start` of `text`, and gives where it ends.
+    ///
+    /// Size is the caller's to bound; depth and nodes count from this value.
+    pub(crate) fn canonicalize_value(
+        &mut self,
+        text: &str,
+        start: usize,
+        limits: &JsonLimits,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, JsonError> {
+        self.members.clear();
+        self.members.reserve(MEMBERS_OPEN);
+        let mut pass = Pass {
+            text,
+            bytes: text.as_bytes(),
+            at: start,
+            run_start: start,
+            out,
+            scratch: self,
+            nodes_left: limits.nodes_max,
+            depth_left: limits.depth(),
+        };
+        pass.value()?;
+        pass.copy_run();
+        Ok(pass.at)
+    }
 }
 
 /// One member of an object that is still open.

@@ -40,6 +40,26 @@ impl CanonicalPayload {
         Self::own(canonical)
     }
 
+    /// Canonicalises the object that begins at `start` of `text`, which is within the size limit as a whole; gives
+    /// where the object ends too.
+    pub(crate) fn parse_at(
+        canonicalizer: &mut Canonicalizer,
+        text: &str,
+        start: usize,
+    ) -> Result<(Self, usize), JsonError> {
+        let bytes_max = JsonLimits::PAYLOAD.input_bytes_max;
+        if text.as_bytes().get(start) != Some(&b'{') {
+            return Err(JsonError::new(JsonErrorKind::NotAnObject, start));
+        }
+        let mut canonical = Vec::with_capacity(text.len() - start);
+        let limits = &JsonLimits::PAYLOAD;
+        let end = canonicalizer.canonicalize_value(text, start, limits, &mut canonical)?;
+        if end - start > bytes_max || canonical.len() > bytes_max {
+            return Err(JsonError::new(JsonErrorKind::TooLarge, bytes_max));
+        }
+        Ok((Self::own(canonical)?, end))
+    }
+
     /// Takes bytes that must already be canonical, and only checks them.
     ///
     /// # Errors

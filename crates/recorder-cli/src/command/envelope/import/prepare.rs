@@ -34,10 +34,9 @@ pub(super) fn prepare(
     };
     let draft = match Draft::parse(bytes) {
         Ok(draft) => draft,
-        Err(error) => return Ok(Err(Refused::draft(line, &error, 0))),
+        Err(error) => return Ok(Err(Refused::draft(line, &error))),
     };
     let (has_id, has_time) = (draft.envelope_id.is_some(), draft.claimed_time.is_some());
-    let payload_at = draft.payload.get().as_ptr().addr() - bytes.as_ptr().addr();
     let (ids, now) = (recorder.ids(), recorder.clock().now());
     let envelope_id = match draft.envelope_id {
         Some(id) => id,
@@ -58,6 +57,6 @@ pub(super) fn prepare(
     });
     Ok(match completed {
         Ok(unsealed) => Ok(Prepared { envelope: unsealed.prepare(), has_id, has_time }),
-        Err(error) => Err(Refused::draft(line, &error, payload_at)),
+        Err(error) => Err(Refused::draft(line, &error)),
     })
 }

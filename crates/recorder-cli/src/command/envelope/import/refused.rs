@@ -49,15 +49,14 @@ impl Refused {
     }
 
     /// Refuses a line that is no draft. Its payload begins at `payload_at`.
-    pub(super) fn draft(line: &Line<'_>, error: &DraftError, payload_at: usize) -> Self {
+    pub(super) fn draft(line: &Line<'_>, error: &DraftError) -> Self {
         let (code, byte, detail) = match error {
             DraftError::Form(form) => {
                 ("draft_form".to_owned(), form.column().checked_sub(1), error.to_string())
             }
-            // Its own place counts from the payload's beginning, ours from the line's.
             DraftError::Payload(json) => (
                 format!("payload_{}", json.kind.code()),
-                Some(payload_at + json.offset),
+                Some(json.offset),
                 format!("payload: {}", json.kind),
             ),
             DraftError::SchemaVersion { .. } => {
