@@ -56,6 +56,9 @@ pub(crate) struct Global {
     /// File with the key's passphrase
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub(crate) passphrase_file: Option<OsString>,
+    /// Take streams whose guarded head is missing as they are, and record that
+    #[arg(long, global = true)]
+    pub(crate) adopt_head: bool,
     /// Open descriptor with the key's passphrase
     #[arg(long, global = true, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,

@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use recorder::clock::{Clock as _, SystemClock};
+use recorder::guard::{self, Comparison};
 use recorder::ids::SystemIds;
-use recorder::{AutoSeal, Recorder, RecorderConfig};
+use recorder::{AutoSeal, GuardMode, Guarding, Recorder, RecorderConfig};
 use recorder_core::time::RecordedAt;
+use recorder_envelope::signing::PublicKey;
 use recorder_store::{SqliteOptions, SqliteStore, Store};
 
 use crate::arguments::Global;
 use crate::failure::Failure;
+use crate::head_guard::FileGuard;
 use crate::output::Output;
 use crate::passphrase::PassphraseSource;
-use crate::settings::{DEV_SEED_VARIABLE, Environment, Profile, SealMode, Settings};
+use crate::settings::{DEV_SEED_VARIABLE, Environment, HeadGuard, Profile, SealMode, Settings};
 use crate::signer::{self, DEV_NOTICE, Signer};
 
 /// What a command runs with.
@@ -77,7 +80,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// `Failure` where the key, the database or the end of a stream is not as it should be.
+    /// `Failure` where the key, the database, the end of a stream or the head guard is not as it should be.
     pub(crate) fn recorder(&self, settings: &Settings) -> Result<Recorder, Failure> {
         let signer = self.signer(settings)?;
         if signer.is_none() {
@@ -87,7 +90,44 @@ impl Context {
         let config = recorder_config(settings)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         let key = signer.map(|signer| signer.key);
-        Ok(Recorder::open(Arc::new(store), config, clock, ids, key)?)
+        let store = Arc::new(store);
+        Ok(match self.guarding(settings) {
+            Some(guarding) => Recorder::open_guarded(store, config, clock, ids, key, guarding)?,
+            None => {
+                let note = "the head guard is off: an older copy of the database is not noticed";
+                self.output.note(note);
+                Recorder::open(store, config, clock, ids, key)?
+            }
+        })
+    }
+
+    fn guarding(&self, settings: &Settings) -> Option<Guarding> {
+        let mode = match settings.head_guard {
+            HeadGuard::Checkpoints => GuardMode::Checkpoints,
+            HeadGuard::Strict => GuardMode::Strict,
+            HeadGuard::Off => return None,
+        };
+        let guard = Arc::new(FileGuard::new(settings.head_guard_path.clone()));
+        Some(Guarding { guard, mode, adopt_head: self.global.adopt_head })
+    }
+
+    /// The streams of `store` beside their guarded heads; `None` where nothing is guarded.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` where either cannot be read.
+    pub(crate) fn compare_with_guard(
+        &self,
+        settings: &Settings,
+        store: &dyn Store,
+        key: Option<&PublicKey>,
+    ) -> Result<Option<Comparison>, Failure> {
+        if settings.head_guard == HeadGuard::Off {
+            return Ok(None);
+        }
+        let heads = FileGuard::new(settings.head_guard_path.clone());
+        let recorder_id = &settings.stream.recorder_id;
+        Ok(Some(guard::compare(store, &settings.log_name, recorder_id, &heads, key)?))
     }
 
     /// The configured database, for reading only, beside a writer or without one.

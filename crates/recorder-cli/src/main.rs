@@ -9,6 +9,7 @@ mod context;
 mod demo;
 mod escape;
 mod failure;
+mod head_guard;
 mod lines;
 mod output;
 mod passphrase;

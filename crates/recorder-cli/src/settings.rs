@@ -28,6 +28,9 @@ pub(crate) const FILE_NAME: &str = "recorder.toml";
 /// The database's name by default.
 pub(crate) const STORE_NAME: &str = "recorder.db";
 
+/// The directory of the guarded heads by default, beside the configuration file; without one, beside the database.
+pub(crate) const GUARD_NAME: &str = "guard/heads";
+
 /// Names the configuration file, as `--config` does.
 pub(crate) const CONFIG_VARIABLE: &str = "RECORDER_CONFIG";
 
@@ -142,6 +145,17 @@ pub(crate) enum SealMode {
     Combined,
 }
 
+/// When the last head is guarded outside the database.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HeadGuard {
+    /// With every checkpoint and seal.
+    Checkpoints,
+    /// Before every receipt.
+    Strict,
+    /// Never.
+    Off,
+}
+
 /// Names that a setting may have, in words.
 trait Word: Copy + PartialEq + 'static {
     const WORDS: &'static [(&'static str, Self)];
@@ -154,6 +168,11 @@ trait Word: Copy + PartialEq + 'static {
 impl Word for Profile {
     const WORDS: &'static [(&'static str, Self)] =
         &[("secure", Self::Secure), ("standard", Self::Standard), ("dev", Self::Dev)];
+}
+
+impl Word for HeadGuard {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("checkpoints", Self::Checkpoints), ("strict", Self::Strict), ("off", Self::Off)];
 }
 
 impl Word for SealMode {
@@ -225,6 +244,10 @@ pub(crate) struct Settings {
     pub(crate) startup_verification_depth: u64,
     /// What a commit waits for.
     pub(crate) synchronous: Synchronous,
+    /// When the head guard is advanced.
+    pub(crate) head_guard: HeadGuard,
+    /// The directory of the guarded heads.
+    pub(crate) head_guard_path: PathBuf,
     /// When segments are sealed unasked.
     pub(crate) seal_mode: SealMode,
     /// Envelopes after which a segment is sealed.
@@ -285,8 +308,13 @@ impl Settings {
             recorder_id: given
                 .parsed(Key::RecorderId, "recorder-cli", |text| RecorderId::new(text))?,
         };
+        let store = given.path(Key::Store)?.unwrap_or_else(|| STORE_NAME.into());
+        let beside = file.as_deref().unwrap_or(&store);
+        let head_guard_path = given.path(Key::HeadGuardPath)?;
         Ok(Self {
-            store: given.path(Key::Store)?.unwrap_or_else(|| STORE_NAME.into()),
+            head_guard: given.word(Key::HeadGuard, HeadGuard::Checkpoints)?,
+            head_guard_path: head_guard_path.unwrap_or_else(|| beside.with_file_name(GUARD_NAME)),
+            store,
             stream,
             profile: given.word(Key::Profile, Profile::Secure)?,
             log_name: given.parsed(Key::LogName, LOG_NAME_DEFAULT, |text| LogName::new(text))?,
@@ -330,6 +358,8 @@ impl Settings {
             Key::TrustRoot => path(self.trust_root.as_deref()?),
             Key::StartupVerificationDepth => Value::Integer(self.startup_verification_depth),
             Key::SqliteSynchronous => word(self.synchronous.word()),
+            Key::HeadGuard => word(self.head_guard.word()),
+            Key::HeadGuardPath => path(&self.head_guard_path),
             Key::AutoSealMode => word(self.seal_mode.word()),
             Key::AutoSealCount => Value::Integer(self.seal_count),
             Key::AutoSealDurationSeconds => Value::Integer(self.seal_duration_seconds),

@@ -434,8 +434,14 @@ fn check(
     signer: Option<&PublicKey>,
 ) -> Result<Option<HeadError>, OpenError> {
     let tree_size = guarded.tree_size;
-    if let Some(fewer) = fewer_than_guarded(stream, head, guarded) {
-        return Ok(Some(fewer));
+    let rolled_back = |what, guarded, stored| HeadError::RolledBack {
+        stream: stream.to_string(),
+        what,
+        guarded,
+        stored,
+    };
+    if head.next_position < tree_size {
+        return Ok(Some(rolled_back("envelopes", tree_size, head.next_position)));
     }
     if !is_signed_as_it_should(store, stream, guarded, signer)? {
         return Ok(Some(HeadError::NotBySigner { stream: stream.to_string(), tree_size }));
@@ -445,35 +451,27 @@ fn check(
         _ => merkle::root_at(&log::reader(store, stream, head.next_position), tree_size)
             .map_err(|error| OpenError::corrupt(stream.to_string(), error.to_string()))?,
     };
-    Ok((stored != guarded.root_hash).then(|| HeadError::Forked {
-        stream: stream.to_string(),
-        tree_size,
-        guarded: guarded.root_hash,
-        stored,
-    }))
+    if stored != guarded.root_hash {
+        let (stream, guarded) = (stream.to_string(), guarded.root_hash);
+        return Ok(Some(HeadError::Forked { stream, tree_size, guarded, stored }));
+    }
+    let fewer = lost_beside_envelopes(head, guarded);
+    Ok(fewer.map(|(what, guarded, stored)| rolled_back(what, guarded, stored)))
 }
 
-/// Whatever only grows: envelopes, seals, and the reach of the signed checkpoints.
-fn fewer_than_guarded(
-    stream: &StreamId,
+/// What else only grows: seals, and the reach of the signed checkpoints. Gives what, how many were seen, and are.
+fn lost_beside_envelopes(
     head: &StreamHead,
     guarded: &GuardedHead,
-) -> Option<HeadError> {
+) -> Option<(&'static str, u64, u64)> {
     let sealed = head.segment_count - u64::from(head.open_segment.is_some());
     let covered = head.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);
     let covered_before = guarded.note.as_ref().map_or(0, |_| guarded.tree_size);
     let counts = [
-        ("envelopes", guarded.tree_size, head.next_position),
         ("sealed segments", guarded.sealed_segments, sealed),
         ("envelopes under a checkpoint", covered_before, covered),
     ];
-    let fewer = counts.into_iter().find(|(_, guarded, stored)| stored < guarded);
-    fewer.map(|(what, guarded, stored)| HeadError::RolledBack {
-        stream: stream.to_string(),
-        what,
-        guarded,
-        stored,
-    })
+    counts.into_iter().find(|(_, guarded, stored)| stored < guarded)
 }
 
 /// A head is unsigned only if the log had no signer yet: no checkpoint of it is smaller.

@@ -109,6 +109,7 @@ fn check_settings(context: &Context, settings: &Settings) -> Vec<Check> {
     ];
     if let Some(store) = store {
         checks.push(check_stream(&*store, settings, key.as_ref()));
+        checks.push(check_guard(context, settings, &*store, key.as_ref()));
         checks.push(check_durability(settings));
     }
     checks.push(check_disk(&settings.store));
@@ -262,6 +263,43 @@ fn check_stream(store: &dyn Store, settings: &Settings, key: Option<&PublicKey>)
         },
         Err(error) => Check::fail(name, &Failure::Checkpoint(error)),
     }
+}
+
+/// The head guard is compared, and neither advanced nor adopted.
+fn check_guard(
+    context: &Context,
+    settings: &Settings,
+    store: &dyn Store,
+    key: Option<&PublicKey>,
+) -> Check {
+    let name = "head guard";
+    let compared = match context.compare_with_guard(settings, store, key) {
+        Ok(Some(compared)) => compared,
+        Ok(None) => {
+            let advice = "set head_guard to checkpoints or strict";
+            return Check::warn(name, "off: an older copy of the database is not noticed", advice);
+        }
+        Err(failure) => return Check::fail(name, &failure),
+    };
+    let problem = compared.problems.into_iter().chain(compared.missing).next();
+    if let Some(problem) = problem {
+        return Check::fail(name, &Failure::Open(problem.into()));
+    }
+    let path = settings.head_guard_path.display();
+    match is_on_one_device(&settings.head_guard_path, &settings.store) {
+        true => Check::warn(
+            name,
+            format!("{path}, which the database extends; both lie on one device"),
+            "move the guard to where whoever writes to the database cannot, and name it as head_guard_path",
+        ),
+        false => Check::ok(name, format!("{path}, which the database extends")),
+    }
+}
+
+/// Whether whoever puts an old disk back puts both back.
+fn is_on_one_device(guard: &Path, store: &Path) -> bool {
+    let device = |path: &Path| rustix::fs::stat(path).map(|found| found.st_dev);
+    matches!((device(guard), device(store)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn check_durability(settings: &Settings) -> Check {

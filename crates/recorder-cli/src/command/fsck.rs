@@ -3,10 +3,11 @@
 use std::io;
 
 use clap::Args;
-use recorder::fsck::{self, FsckReport};
+use recorder::fsck::{self, Finding, FsckReport};
 use recorder_core::limits::TRUST_ROOT_BYTES_MAX;
 use recorder_envelope::signing::PublicKey;
 use recorder_envelope::trust_root::TrustRoot;
+use recorder_store::Store;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -23,6 +24,7 @@ pub(crate) struct Fsck {}
 struct Checked {
     clean: bool,
     signatures_checked: bool,
+    head_guard_compared: bool,
     #[serde(flatten)]
     report: FsckReport,
 }
@@ -43,12 +45,16 @@ impl Answer for Checked {
         page.field("envelopes", &report.envelopes.to_string())?;
         page.field("attachments", &report.attachments.to_string())?;
         page.field("signatures", &report.signatures.to_string())?;
+        page.field("head guard", if self.head_guard_compared { "compared" } else { "none" })?;
         if self.clean {
             page.pieces(&[(Tone::Good, "clean: "), (Tone::Plain, self.meaning())])
         } else {
             page.pieces(&[
                 (Tone::Bad, "corrupt: "),
-                (Tone::Plain, "what is stored does not follow from its own hashes"),
+                (
+                    Tone::Plain,
+                    "what is stored does not follow from its own hashes, or is not what the head guard has seen",
+                ),
             ])
         }
     }
@@ -71,15 +77,45 @@ impl Fsck {
         let settings = context.settings()?;
         let keys = trusted_keys(&settings)?;
         let store = context.reader(&settings)?;
-        let report = {
+        let mut report = {
             let progress = Progress::count(&context.output, "envelopes checked");
             fsck::fsck(&*store, &keys, &mut |envelopes| progress.set(envelopes))?
         };
+        let head_guard_compared = compare_heads(context, &settings, &*store, &mut report)?;
         let clean = report.is_clean();
         let signatures_checked = !keys.is_empty();
-        context.output.answer(&Checked { clean, signatures_checked, report })?;
+        context.output.answer(&Checked {
+            clean,
+            signatures_checked,
+            head_guard_compared,
+            report,
+        })?;
         Ok(if clean { Exit::Done } else { Exit::Invalid })
     }
+}
+
+/// Adds what the head guard has seen otherwise; says whether there is a guard.
+fn compare_heads(
+    context: &Context,
+    settings: &Settings,
+    store: &dyn Store,
+    report: &mut FsckReport,
+) -> Result<bool, Failure> {
+    let compared = match context.compare_with_guard(settings, store, None) {
+        Ok(None) => return Ok(false),
+        Ok(Some(compared)) => compared,
+        // The whole read has named it.
+        Err(Failure::Open(recorder::OpenError::Corrupt(_))) if !report.is_clean() => {
+            return Ok(false);
+        }
+        Err(failure) => return Err(failure),
+    };
+    for problem in compared.problems.iter().chain(&compared.missing) {
+        report.finding_count += 1;
+        let place = "head guard".to_owned();
+        report.findings.push(Finding { place, detail: problem.to_string() });
+    }
+    Ok(true)
 }
 
 /// The keys of the trust root that the settings name.

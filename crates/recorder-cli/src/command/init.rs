@@ -1,4 +1,4 @@
-//! `init`: everything a recorder needs, in one directory: configuration, key, trust root, database.
+//! `init`: everything a recorder needs, in one directory: configuration, key, trust root, database, head guard.
 //!
 //! Nothing that exists is overwritten; all of it is looked at before anything is written. The configuration is
 //! written last, so where it stands, the rest stands too.
@@ -16,7 +16,7 @@ use crate::command::signer::KEY_NAME;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Page, Tone};
-use crate::settings::{FILE_NAME, Key, STORE_NAME, Settings, Value};
+use crate::settings::{FILE_NAME, GUARD_NAME, Key, STORE_NAME, Settings, Value};
 use crate::signer::{self, SignerError};
 
 /// The trust root's name.
@@ -66,6 +66,7 @@ struct Layout {
     key: PathBuf,
     trust_root: PathBuf,
     store: PathBuf,
+    guard: PathBuf,
 }
 
 impl Layout {
@@ -75,11 +76,12 @@ impl Layout {
             key: directory.join(KEY_NAME),
             trust_root: directory.join(TRUST_ROOT_NAME),
             store: directory.join(STORE_NAME),
+            guard: directory.join(GUARD_NAME),
         }
     }
 
     fn refuse_existing(&self) -> Result<(), Failure> {
-        for path in [&self.config, &self.key, &self.trust_root, &self.store] {
+        for path in [&self.config, &self.key, &self.trust_root, &self.store, &self.guard] {
             // A dangling link exists too.
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::Exists { what: path.display().to_string() });
@@ -105,6 +107,8 @@ impl Init {
         }
         context.create_store(&layout.store, &settings)?;
         files.push(layout.store.clone());
+        recorder_fs::create_private_directory(&layout.guard)?;
+        files.push(layout.guard.clone());
         let seeded = context.signer_is_seed(&settings);
         let text = config_text(&settings, key.is_some(), seeded)?;
         recorder_fs::write_new(&layout.config, text.as_bytes())?;
@@ -212,5 +216,9 @@ fn next_steps(directory: &Path, signed: bool) -> Vec<String> {
             "Keep the key file and its passphrase apart; neither can be recovered.".to_owned(),
         );
     }
+    steps.push(
+        "Move the head guard out of reach of whoever can write to the database, and name it as head_guard_path."
+            .to_owned(),
+    );
     steps
 }

@@ -19,6 +19,10 @@ pub(crate) enum Key {
     StartupVerificationDepth,
     /// What a commit waits for.
     SqliteSynchronous,
+    /// When the head guard is advanced.
+    HeadGuard,
+    /// The directory of the guarded heads.
+    HeadGuardPath,
     /// When segments are sealed unasked.
     AutoSealMode,
     /// After how many envelopes.
@@ -35,7 +39,7 @@ pub(crate) enum Key {
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Store,
         Self::TenantId,
         Self::RecorderId,
@@ -44,6 +48,8 @@ impl Key {
         Self::TrustRoot,
         Self::StartupVerificationDepth,
         Self::SqliteSynchronous,
+        Self::HeadGuard,
+        Self::HeadGuardPath,
         Self::AutoSealMode,
         Self::AutoSealCount,
         Self::AutoSealDurationSeconds,
@@ -63,6 +69,8 @@ impl Key {
             Self::TrustRoot => "trust_root",
             Self::StartupVerificationDepth => "startup_verification_depth",
             Self::SqliteSynchronous => "sqlite_synchronous",
+            Self::HeadGuard => "head_guard",
+            Self::HeadGuardPath => "head_guard_path",
             Self::AutoSealMode => "auto_seal.mode",
             Self::AutoSealCount => "auto_seal.count",
             Self::AutoSealDurationSeconds => "auto_seal.duration_seconds",

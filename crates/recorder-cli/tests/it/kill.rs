@@ -36,9 +36,10 @@ impl Random {
 /// Receipts by envelope id.
 type Receipts = BTreeMap<String, Value>;
 
-fn environment() -> [(&'static str, &'static str); 4] {
+fn environment() -> [(&'static str, &'static str); 5] {
     [
         ("RECORDER_PROFILE", "dev"),
+        ("RECORDER_HEAD_GUARD", "strict"),
         ("RECORDER_DEV_SIGNER_SEED", SEED),
         ("RECORDER_AUTO_SEAL_MODE", "after_count"),
         ("RECORDER_AUTO_SEAL_COUNT", "400"),

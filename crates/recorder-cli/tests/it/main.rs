@@ -10,6 +10,7 @@
 mod bundles;
 mod corpus;
 mod demo;
+mod guard;
 mod import;
 mod json;
 mod kill;
