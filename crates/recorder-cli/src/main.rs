@@ -14,6 +14,7 @@ mod lines;
 mod output;
 mod passphrase;
 mod progress;
+mod report;
 mod settings;
 mod signer;
 

@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod container;
+mod contents;
 mod document;
 pub mod finding;
 mod ids;
@@ -19,6 +20,7 @@ pub mod verdict;
 mod verify;
 
 pub use container::Form;
+pub use contents::{Contents, Event, read_contents};
 pub use finding::{Finding, FindingCode, Findings, Phase, Place, Question, Severity};
 pub use inspect::{Inspection, inspect};
 pub use limits::{VerifyError, VerifyLimits};

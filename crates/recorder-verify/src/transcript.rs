@@ -49,6 +49,21 @@ impl TranscriptInputs {
             trust_root_sha256: trust_root.map(|bytes| hex(sha256(&[bytes]))),
         })
     }
+
+    /// SHA-256 of the bundle's bytes, in hex.
+    pub fn bundle_sha256(&self) -> &str {
+        &self.bundle_sha256
+    }
+
+    /// SHA-256 of each known head's file, in hex.
+    pub fn known_heads_sha256(&self) -> &[String] {
+        &self.known_heads_sha256
+    }
+
+    /// SHA-256 of the trust root's file, in hex.
+    pub fn trust_root_sha256(&self) -> Option<&str> {
+        self.trust_root_sha256.as_deref()
+    }
 }
 
 const DEFECT: VerifyError = VerifyError::Defect("a transcript without canonical form");

@@ -16,6 +16,7 @@ mod json;
 mod kill;
 mod query;
 mod recording;
+mod report;
 mod settings;
 mod setup;
 mod upkeep;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod any_bytes;
+mod contents;
 mod corpus;
 mod forge;
 mod fuzz_corpus;

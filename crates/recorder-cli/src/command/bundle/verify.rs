@@ -3,6 +3,8 @@
 //! No configuration file is read: whom to believe must not depend on the directory that a bundle was unpacked in.
 //! What is not proven is said as plainly as what is.
 
+mod page;
+
 use std::fs::File;
 use std::io;
 use std::num::NonZeroUsize;
@@ -48,6 +50,12 @@ pub(crate) struct Verify {
     /// Write the transcript, the same bytes on every machine, to this new file
     #[arg(long, value_name = "FILE")]
     verdict_transcript_output: Option<PathBuf>,
+    /// Write a report for people, one HTML page that needs nothing else, to this new file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Leave the time of this verification out of the report: the same inputs then give the same bytes
+    #[arg(long, requires = "report")]
+    report_undated: bool,
     /// Threads [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(THREADS_MAX)))]
     threads: Option<u16>,
@@ -90,7 +98,7 @@ type TrustRootFile = (TrustRoot, Vec<u8>);
 impl Verify {
     /// Verifies, writes the transcript, and says what came out.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        self.refuse_existing_transcript()?;
+        self.refuse_existing_outputs()?;
         let trust_root = self.trust_root(context)?;
         let heads = self.known_head.iter().map(|path| read_head(path));
         let heads: Vec<(SignedCheckpoint, Vec<u8>)> = heads.collect::<Result<_, _>>()?;
@@ -102,29 +110,38 @@ impl Verify {
         };
         let bundle = recorder_fs::open_read(&self.file)?;
         let report = run_with_progress(context, &bundle, &options)?;
-        if let Some(path) = &self.verdict_transcript_output {
+        if self.verdict_transcript_output.is_some() || self.report.is_some() {
             let trust_root = trust_root.as_ref().map(|(_, bytes)| bytes.as_slice());
             let heads: Vec<&[u8]> = heads.iter().map(|(_, bytes)| bytes.as_slice()).collect();
             let inputs = TranscriptInputs::new(&bundle, trust_root, &heads, &options.limits)?;
-            recorder_fs::write_new(path, Transcript::new(&report, &inputs)?.as_bytes())?;
+            self.write_transcript(&report, &inputs)?;
+            self.write_page(context, &bundle, &options, &report, &inputs)?;
         }
         let verified = self.concluded(&report, trust_root.is_some());
         context.output.answer(&verified)?;
         Ok(exit(report.satisfies(&self.requirements())))
     }
 
-    fn refuse_existing_transcript(&self) -> Result<(), Failure> {
-        match &self.verdict_transcript_output {
-            Some(path) if path.symlink_metadata().is_ok() => {
-                Err(Failure::Exists { what: path.display().to_string() })
-            }
-            Some(_) | None => Ok(()),
+    fn refuse_existing_outputs(&self) -> Result<(), Failure> {
+        let outputs = [&self.verdict_transcript_output, &self.report];
+        match outputs.into_iter().flatten().find(|path| path.symlink_metadata().is_ok()) {
+            Some(path) => Err(Failure::Exists { what: path.display().to_string() }),
+            None => Ok(()),
         }
     }
 
-    fn trust_root(&self, context: &Context) -> Result<Option<TrustRootFile>, Failure> {
+    fn write_transcript(&self, report: &Report, inputs: &TranscriptInputs) -> Result<(), Failure> {
+        let Some(path) = &self.verdict_transcript_output else { return Ok(()) };
+        Ok(recorder_fs::write_new(path, Transcript::new(report, inputs)?.as_bytes())?)
+    }
+
+    fn trust_root_path(&self, context: &Context) -> Option<PathBuf> {
         let variable = context.environment.value(TRUST_ROOT_VARIABLE).map(PathBuf::from);
-        let Some(path) = self.trust_root.clone().or(variable) else { return Ok(None) };
+        self.trust_root.clone().or(variable)
+    }
+
+    fn trust_root(&self, context: &Context) -> Result<Option<TrustRootFile>, Failure> {
+        let Some(path) = self.trust_root_path(context) else { return Ok(None) };
         let bytes = recorder_fs::read_bounded(&path, TRUST_ROOT_BYTES_MAX)?;
         let root = TrustRoot::parse(&bytes).map_err(Failure::TrustRoot)?;
         Ok(Some((root, bytes)))
