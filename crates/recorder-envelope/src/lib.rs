@@ -15,6 +15,7 @@ pub mod line;
 pub mod merkle;
 pub mod note;
 pub mod preimage;
+pub mod rotation;
 pub mod segment;
 pub mod selector;
 pub mod signing;

@@ -9,6 +9,7 @@ mod format_page;
 mod json;
 mod manifests;
 mod merkle;
+mod rotations;
 mod samples;
 mod segments;
 mod selectors;
