@@ -15,6 +15,7 @@ mod pool;
 mod proofs;
 pub mod report;
 pub mod source;
+mod succession;
 mod transcript;
 pub mod verdict;
 mod verify;

@@ -211,6 +211,9 @@ impl Checker<'_> {
         let place = &line.place;
         self.segment.check_place(stated, place, |code, detail| add(code, in_chain(), detail));
         let continues = runs.add(line, |code, detail| add(code, in_chain(), detail));
+        if let Some(why) = context.trust.succession.misplaced(segment, line) {
+            add(FindingCode::RotationInvalid, at_line(), why.to_owned());
+        }
         signatures.check(context.trust, line, self.promise, at_line, |code, detail| {
             add(code, at_line(), detail);
         });

@@ -22,6 +22,7 @@ use crate::pool;
 use crate::proofs::{Gaps, Paths};
 use crate::report::{Report, Subject};
 use crate::source::ReadAt;
+use crate::succession::Succession;
 use crate::verdict::Phases;
 
 /// What a verification goes by. Nothing in it comes from the bundle.
@@ -90,7 +91,8 @@ fn run_phases(
     segments.check(admitted, &mut findings);
     attachments::check_list(admitted, &options.limits, &mut findings);
     let closure = Closure::new(&content.attachments);
-    let trust = Trust::new(options.trust_root.as_ref(), &content.stream);
+    let mut trust = Trust::new(options.trust_root.as_ref(), &content.stream);
+    Succession::follow(container, admitted, &segments, &mut trust, &mut findings)?;
     let log = Log::new(content, segments.begins_at_zero(), &options.known_heads);
     let cuts = log.cuts();
     let context = PartContext {

@@ -1,14 +1,14 @@
 //! Phase 6: signatures, by keys that the auditor's trust root holds for the stream at that position.
 //!
 //! A stripped signature breaks authenticity wherever the genesis promises one, trust root or not: the promise is
-//! under the chain. Keys come from the trust root alone, never from the evidence.
+//! under the chain. Keys come from the trust root, and from rotations that one of its keys in force vouches for; nothing
+//! else in the evidence brings a key in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use recorder_core::hash::KeyId;
 use recorder_core::identity::StreamId;
 use recorder_core::limits::CHECKPOINT_BYTES_MAX;
-use recorder_core::signature::Signature;
 use recorder_envelope::bundle::layout;
 use recorder_envelope::bundle::manifest::ManifestContent;
 use recorder_envelope::checkpoint::{self, SignedCheckpoint};
@@ -25,6 +25,7 @@ use super::segments::Segments;
 use crate::container::Container;
 use crate::finding::{Finding, FindingCode, Findings, Place};
 use crate::limits::VerifyError;
+use crate::succession::Succession;
 
 /// Unknown keys that are told apart; a bundle that has more is told about these.
 const UNKNOWN_KEYS_MAX: usize = 256;
@@ -46,7 +47,9 @@ pub enum KeyUse {
 /// Whom the auditor believes about one stream.
 pub(crate) struct Trust<'a> {
     root: Option<&'a TrustRoot>,
-    stream: &'a StreamId,
+    pub(crate) stream: &'a StreamId,
+    /// What the rotations in the bundle add, and where they bound it.
+    pub(crate) succession: Succession,
 }
 
 /// Why a signature does not vouch for what it is on.
@@ -61,7 +64,7 @@ enum Refusal {
 
 impl<'a> Trust<'a> {
     pub(crate) fn new(root: Option<&'a TrustRoot>, stream: &'a StreamId) -> Self {
-        Self { root, stream }
+        Self { root, stream, succession: Succession::default() }
     }
 
     /// Checks a signature that names its key, made at a position of the log.
@@ -71,9 +74,25 @@ impl<'a> Trust<'a> {
         position: u64,
         verify: impl FnOnce(&PublicKey) -> Result<(), SignatureError>,
     ) -> Result<(), Refusal> {
-        let key = self.root.and_then(|root| root.key(&key_id)).ok_or(Refusal::Unknown)?;
-        verify(key.public_key()).map_err(|_| Refusal::Invalid)?;
-        self.may_sign(key, position)
+        let key = self.key(&key_id).ok_or(Refusal::Unknown)?;
+        verify(key).map_err(|_| Refusal::Invalid)?;
+        self.may_sign(&key_id, position)
+    }
+
+    /// A key by its name: the trust root's, or one that a trusted key brought in.
+    fn key(&self, key_id: &KeyId) -> Option<&PublicKey> {
+        let named = self.named(key_id).map(TrustedKey::public_key);
+        let reign = self.succession.reign(key_id);
+        named.or_else(|| reign.and_then(|reign| reign.brought_in.as_ref()))
+    }
+
+    fn named(&self, key_id: &KeyId) -> Option<&TrustedKey> {
+        self.root.and_then(|root| root.key(key_id))
+    }
+
+    /// The key of this name, if it is trusted at this position.
+    pub(crate) fn key_at(&self, key_id: &KeyId, position: u64) -> Option<&PublicKey> {
+        self.key(key_id).filter(|_| self.may_sign(key_id, position).is_ok())
     }
 
     /// Whether the trust root says who may sign this stream. If it does, any other key is one too many.
@@ -81,17 +100,25 @@ impl<'a> Trust<'a> {
         self.root.is_some_and(|root| root.keys_for(self.stream).next().is_some())
     }
 
-    fn may_sign(&self, key: &TrustedKey, position: u64) -> Result<(), Refusal> {
-        if !key.covers_stream(self.stream) {
-            return Err(Refusal::Key(FindingCode::KeyNotForStream));
+    /// What the trust root says of a key holds; a rotation narrows it at both ends.
+    fn may_sign(&self, key_id: &KeyId, position: u64) -> Result<(), Refusal> {
+        if let Some(key) = self.named(key_id) {
+            if !key.covers_stream(self.stream) {
+                return Err(Refusal::Key(FindingCode::KeyNotForStream));
+            }
+            if key.status() == KeyStatus::Compromised {
+                return Err(Refusal::Key(FindingCode::KeyCompromised));
+            }
+            if !key.covers(position) {
+                return Err(Refusal::Key(FindingCode::KeyNotForPosition));
+            }
         }
-        if key.status() == KeyStatus::Compromised {
-            return Err(Refusal::Key(FindingCode::KeyCompromised));
+        match self.succession.reign(key_id) {
+            Some(reign) if !reign.covers(position) => {
+                Err(Refusal::Key(FindingCode::KeyNotForPosition))
+            }
+            _ => Ok(()),
         }
-        if !key.covers(position) {
-            return Err(Refusal::Key(FindingCode::KeyNotForPosition));
-        }
-        Ok(())
     }
 }
 
@@ -398,8 +425,9 @@ impl Heads<'_> {
         let Some(root) = self.trust.root else { return false };
         // A note names its key by four bytes and its origin: the key is looked for, not looked up.
         let line = signed.signatures().first();
-        let by = |key: &&TrustedKey| line.is_some_and(|line| is_by(line, key.public_key()));
-        let Some(key) = root.keys().iter().find(by) else {
+        let by = |key: &&PublicKey| line.is_some_and(|line| is_by(line, key));
+        let named = root.keys().iter().map(TrustedKey::public_key);
+        let Some(key) = named.chain(self.trust.succession.brought_in()).find(by) else {
             if self.trust.names_signers() {
                 self.find(FindingCode::KeyUnknown, place(), "the log's key");
             }
@@ -408,14 +436,15 @@ impl Heads<'_> {
         let position = signed.checkpoint().tree_size().saturating_sub(1);
         let verify =
             |key: &PublicKey| signed.verify_log_signature(key).map_err(|_| SignatureError::Invalid);
-        match self.trust.check(key.key_id(), position, verify) {
+        let key_id = key.key_id();
+        match self.trust.check(key_id, position, verify) {
             Ok(()) => {
-                self.accept(key.key_id(), KeyUse::Checkpoint);
+                self.accept(key_id, KeyUse::Checkpoint);
                 true
             }
             Err(refusal) => {
                 let code = FindingCode::CheckpointSignatureInvalid;
-                self.refuse(&refusal, code, place(), key.key_id());
+                self.refuse(&refusal, code, place(), key_id);
                 false
             }
         }
@@ -436,16 +465,17 @@ impl Heads<'_> {
                 }
                 continue;
             };
-            let position = signed.seal.tree_size.saturating_sub(1);
+            let (key_id, tree_size) = (signature.key_id(), signed.seal.tree_size);
+            let position = self.trust.succession.seal_position(index, key_id, tree_size);
             let verify = |key: &PublicKey| key.verify_seal(hash, signature);
-            match self.trust.check(Signature::key_id(signature), position, verify) {
+            match self.trust.check(key_id, position, verify) {
                 Ok(()) => {
-                    self.accept(signature.key_id(), KeyUse::Seal);
+                    self.accept(key_id, KeyUse::Seal);
                     last_vouched = true;
                 }
                 Err(refusal) => {
                     let code = FindingCode::SealSignatureInvalid;
-                    self.refuse(&refusal, code, place, signature.key_id());
+                    self.refuse(&refusal, code, place, key_id);
                 }
             }
         }

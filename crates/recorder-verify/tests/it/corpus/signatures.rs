@@ -1,9 +1,9 @@
-//! Signatures, keys, rotations, and promises of signatures.
+//! Signatures, keys, and promises of signatures.
 
 use recorder_core::signature::{SIGNATURE_BYTES, Signature};
 use recorder_envelope::bundle::layout;
 use recorder_envelope::checkpoint::{Checkpoint, LOG_NAME_DEFAULT, origin};
-use recorder_envelope::segment::{SealReason, SigningPromise};
+use recorder_envelope::segment::SigningPromise;
 use recorder_verify::FindingCode as F;
 use serde_json::{Value, json};
 
@@ -12,11 +12,10 @@ use crate::forge::bundle::{ManifestSigner, Members, edit_json};
 use crate::forge::draft::Draft;
 use crate::forge::keys::Holder;
 use crate::forge::log::Log;
-use crate::forge::rotation::Rotation;
 
 /// Every manipulation of signatures.
 pub(crate) fn cases() -> Vec<Case> {
-    [stripped(), manifests(), checkpoints(), seals(), envelopes(), keys(), rotations()]
+    [stripped(), manifests(), checkpoints(), seals(), envelopes(), keys()]
         .into_iter()
         .flatten()
         .collect()
@@ -344,87 +343,5 @@ fn keys() -> Vec<Case> {
             &all,
         )
         .trust(Some("recorder-compromised")),
-    ]
-}
-
-/// A log of two segments whose second begins with a rotation, signed as if it had happened.
-fn rotated(rotation: Draft, signer: Holder) -> Log {
-    let promise = SigningPromise::Envelopes;
-    let mut log = Log::new(promise);
-    log.record(promise, Draft::range(0..2));
-    log.record(promise, vec![rotation, Draft::new(3)]);
-    log.segments[0].seal.as_mut().unwrap().seal.reason = SealReason::KeyRotation;
-    log.recompute_chain();
-    log.sign(&signer.key());
-    sign_segment(&mut log, 0, Holder::Recorder);
-    log.signer = Some(signer);
-    log
-}
-
-/// Signs one segment's envelopes and seal with another key.
-fn sign_segment(log: &mut Log, index: usize, signer: Holder) {
-    let key = signer.key();
-    let segment = &mut log.segments[index];
-    for envelope in &mut segment.envelopes {
-        let (content, chain) = (&envelope.content_hash, &envelope.chain_hash);
-        envelope.signature = Some(key.sign_envelope(content, chain));
-    }
-    let seal = segment.seal.as_mut().unwrap();
-    seal.signature = Some(key.sign_seal(&seal.seal.hash()));
-}
-
-/// The rotation that `rotation_log` holds.
-const ROTATION: Rotation =
-    Rotation { old: Holder::Recorder, new: Holder::RecorderNext, epoch: 1, effective_position: 2 };
-
-/// A log with an honest rotation at position 2.
-pub(crate) fn rotation_log() -> Log {
-    rotated(ROTATION.draft(2), Holder::RecorderNext)
-}
-
-fn rotations() -> Vec<Case> {
-    let stolen = Rotation { new: Holder::Attacker, ..ROTATION };
-    let forged = Rotation { old: Holder::Attacker, new: Holder::Attacker, ..ROTATION };
-    let mut outdated = rotation_log();
-    sign_segment(&mut outdated, 1, Holder::Recorder);
-    let mut early = rotation_log();
-    sign_segment(&mut early, 0, Holder::RecorderNext);
-    let break_glass = Draft::new(2)
-        .event_type("system.adapter.key_rotated_break_glass")
-        .payload(stolen.break_glass_payload());
-    vec![
-        Case::reject(
-            "rotation-by-attacker",
-            F::KeyUnknown,
-            "The attacker's key rotates to itself and signs what follows.",
-            &whole(&rotated(forged.draft(2), Holder::Attacker)).members(),
-        ),
-        Case::reject(
-            "rotation-by-stolen-key",
-            F::KeyCompromised,
-            "A stolen key rotates to the attacker's; the trust root knows of the theft.",
-            &whole(&rotated(stolen.draft(2), Holder::Attacker)).members(),
-        )
-        .trust(Some("recorder-compromised")),
-        Case::reject(
-            "rotation-break-glass-to-attacker",
-            F::KeyUnknown,
-            "A break-glass rotation brings in a key that the trust root does not hold.",
-            &whole(&rotated(break_glass, Holder::Attacker)).members(),
-        ),
-        Case::reject(
-            "old-key-after-rotation",
-            F::KeyNotForPosition,
-            "The old key signs envelopes after it was rotated out.",
-            &whole(&outdated).members(),
-        )
-        .trust(Some("recorder-rotated")),
-        Case::reject(
-            "new-key-before-rotation",
-            F::KeyNotForPosition,
-            "The new key signs envelopes from before it was rotated in.",
-            &whole(&early).members(),
-        )
-        .trust(Some("recorder-rotated")),
     ]
 }

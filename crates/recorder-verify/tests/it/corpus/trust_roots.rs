@@ -15,16 +15,20 @@ pub(crate) fn files() -> Vec<(&'static str, Vec<u8>)> {
     let other = Holder::OtherRecorder.trusted(&elsewhere, KeyStatus::Active);
     let public_key = Holder::Recorder.key().public_key();
     let everywhere = TrustedKey::new(public_key, TrustedStreams::All, KeyStatus::Active).unwrap();
-    let next = Holder::RecorderNext.trusted(&stream(), KeyStatus::Active);
+    let next_key = |status| Holder::RecorderNext.trusted(&stream(), status);
     let rotated = trust_root(vec![
         own(KeyStatus::Retired).within(None, Some(1)).unwrap(),
-        next.within(Some(2), None).unwrap(),
+        next_key(KeyStatus::Active).within(Some(2), None).unwrap(),
     ]);
+    let glass = trust_root(vec![own(KeyStatus::Active), next_key(KeyStatus::Active)]);
+    let only_next = trust_root(vec![next_key(KeyStatus::Active)]);
     let policy = "witness w1 witness.example/w1\nquorum w1\n".to_owned();
     let witnessed = TrustRoot::new(vec![own(KeyStatus::Active)], Some(policy)).unwrap();
     vec![
         ("recorder-with-witness", witnessed.to_json().unwrap()),
         ("recorder-rotated", rotated),
+        ("recorder-and-next", glass),
+        ("recorder-next", only_next),
         ("recorder", trust_root(vec![own(KeyStatus::Active)])),
         ("recorder-retired", trust_root(vec![own(KeyStatus::Retired)])),
         ("recorder-compromised", trust_root(vec![own(KeyStatus::Compromised)])),

@@ -10,7 +10,6 @@ use super::case::{
     Case, Outcome, partial, seven, signed, signed_envelopes, two_segments, unsigned, whole,
     with_attachments,
 };
-use super::signatures::rotation_log;
 use crate::forge::bundle::{Bundle, Selection};
 use crate::forge::draft::{BEGIN_SECONDS, Draft, attachment, segment_id};
 use crate::forge::keys::Holder;
@@ -92,12 +91,6 @@ fn logs() -> Vec<Case> {
             "Three envelopes recorded at one nanosecond.",
             &whole(&simultaneous).members(),
         ),
-        Case::valid(
-            "rotated",
-            "The signing key was rotated at the beginning of the second segment.",
-            &whole(&rotation_log()).members(),
-        )
-        .trust(Some("recorder-rotated")),
     ]
 }
 

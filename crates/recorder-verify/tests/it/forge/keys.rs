@@ -13,6 +13,8 @@ pub(crate) enum Holder {
     Recorder,
     /// The same recorder after a rotation.
     RecorderNext,
+    /// The same recorder after a second rotation.
+    RecorderLast,
     /// The recorder of another stream of the same trust root.
     OtherRecorder,
     /// Somebody whom no trust root names.
@@ -28,6 +30,7 @@ impl Holder {
             Self::Recorder => 1,
             Self::RecorderNext => 2,
             Self::OtherRecorder => 3,
+            Self::RecorderLast => 4,
             Self::Attacker => 0xaa,
             Self::Witness => 0x77,
         };
