@@ -15,7 +15,7 @@ use crate::envelope::{
     EnvelopeFields, ParentIds, ParentIdsError, PayloadSalt, SCHEMA_VERSION, SaltedPayload,
     UnsealedEnvelope,
 };
-use crate::json::{CanonicalPayload, Canonicalizer, JsonError};
+use crate::json::{CanonicalPayload, Canonicalizer, JsonError, from_objects};
 
 /// Why a draft was refused.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +125,7 @@ impl Draft {
     }
 
     fn parse_any(canonicalizer: &mut Canonicalizer, bytes: &[u8]) -> Result<Self, DraftError> {
-        let object: DraftObject<'_> = serde_json::from_slice(bytes).map_err(DraftError::Form)?;
+        let object: DraftObject<'_> = from_objects(bytes).map_err(DraftError::Form)?;
         let payload = object.payload.get().as_bytes();
         let start = payload.as_ptr().addr() - bytes.as_ptr().addr();
         let payload = CanonicalPayload::parse_with(canonicalizer, payload).map_err(|error| {

@@ -17,6 +17,7 @@ mod canonicalizer;
 mod error;
 mod escape;
 mod number;
+mod objects;
 mod order;
 mod payload;
 mod reader;
@@ -28,6 +29,7 @@ pub use canonicalizer::{Canonicalizer, canonicalize};
 pub use error::{JsonError, JsonErrorKind};
 pub use payload::CanonicalPayload;
 pub use reader::{CanonicalReader, CanonicalString, check_canonical};
+pub(crate) use typed::from_objects;
 pub use typed::{StrictError, ToCanonicalError, from_strict, to_canonical};
 pub use writer::{ArrayWriter, ObjectWriter, write_string};
 

@@ -4,10 +4,13 @@
 //! a signature, and what rotations add, is the verifier's.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use recorder_core::hash::KeyId;
 use recorder_core::identity::StreamId;
 use recorder_core::limits::TRUST_ROOT_BYTES_MAX;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::json::{JsonLimits, StrictError, ToCanonicalError, from_strict, to_canonical};
@@ -295,11 +298,36 @@ struct FileKey {
     status: KeyStatus,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Serialize)]
 #[serde(untagged)]
 enum FileStream {
     Named(StreamId),
     Wildcard(Wildcard),
+}
+
+// Not derived: an untagged enum would also take a stream as an array of two names.
+impl<'de> Deserialize<'de> for FileStream {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StreamVisitor;
+
+        impl<'de> Visitor<'de> for StreamVisitor {
+            type Value = FileStream;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object with tenant_id and recorder_id, or \"*\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FileStream, E> {
+                Wildcard::deserialize(text.into_deserializer()).map(FileStream::Wildcard)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<FileStream, A::Error> {
+                StreamId::deserialize(MapAccessDeserializer::new(members)).map(FileStream::Named)
+            }
+        }
+
+        deserializer.deserialize_any(StreamVisitor)
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -392,6 +420,19 @@ mod tests {
 
     fn sample_text() -> String {
         String::from_utf8(sample().to_json().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_stream_is_an_object_or_a_star_and_no_array_of_names() {
+        let named = r#"{"recorder_id":"a","tenant_id":"default"}"#;
+        assert!(
+            sample_text().contains(named) && TrustRoot::parse(sample_text().as_bytes()).is_ok()
+        );
+        for wrong in [r#"["default","a"]"#, r#""a""#, r#""""#, "null", "{}"] {
+            let text = sample_text().replace(named, wrong);
+            let refused = TrustRoot::parse(text.as_bytes());
+            assert!(matches!(refused, Err(TrustRootError::Json(_))), "{wrong}: {refused:?}");
+        }
     }
 
     fn parse(text: &str) -> Result<TrustRoot, TrustRootError> {

@@ -3,9 +3,10 @@
 //! The hot paths do not come here. Their lines go through [`CanonicalReader`](super::CanonicalReader) and
 //! [`ObjectWriter`](super::ObjectWriter). Payloads never do: no tree of values is built from them.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use super::objects::Objects;
 use super::{JsonError, JsonLimits, canonicalize};
 
 /// Our own objects are bounded by what they are built from, not by what their text may be.
@@ -61,7 +62,15 @@ pub fn from_strict<T: DeserializeOwned>(
     limits: &JsonLimits,
 ) -> Result<T, StrictError> {
     canonicalize(bytes, limits, &mut Vec::new()).map_err(StrictError::Json)?;
-    serde_json::from_slice(bytes).map_err(StrictError::Schema)
+    from_objects(bytes).map_err(StrictError::Schema)
+}
+
+/// Reads a `T`, every struct of it from an object, never from an array of its members.
+pub(crate) fn from_objects<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Objects(&mut deserializer))?;
+    deserializer.end()?;
+    Ok(value)
 }
 
 #[cfg(test)]
@@ -104,6 +113,31 @@ mod tests {
         {
             assert!(matches!(check_read(text), Err(StrictError::Schema(_))), "{text}");
         }
+    }
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, rename_all = "snake_case")]
+    enum Choice {
+        One { sample: Sample },
+        Many(Vec<Sample>),
+    }
+
+    #[test]
+    fn a_struct_is_an_object_at_every_depth_and_no_array_of_its_members() {
+        let read = |text: &str| from_strict::<Choice>(text.as_bytes(), &JsonLimits::PAYLOAD);
+        for taken in
+            [r#"{"one":{"sample":{"name":"a","size":1}}}"#, r#"{"many":[{"name":"a","size":1}]}"#]
+        {
+            assert!(read(taken).is_ok(), "{taken}");
+        }
+        for refused in [
+            r#"{"one":[{"name":"a","size":1}]}"#,
+            r#"{"one":{"sample":[1,"a"]}}"#,
+            r#"{"many":[[1,"a"]]}"#,
+        ] {
+            assert!(matches!(read(refused), Err(StrictError::Schema(_))), "{refused}");
+        }
+        assert!(matches!(check_read(r#"[1,"a"]"#), Err(StrictError::Schema(_))));
     }
 
     #[test]
