@@ -7,6 +7,7 @@ use recorder::fsck::{FsckReport, fsck};
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::segment::{SealReason, SigningPromise};
+use recorder_envelope::signing::SecretKey;
 use recorder_store::{SegmentRecord, Store};
 
 use crate::harness::{Backing, Setup, World, key, moment, over_both_stores, tenant};
@@ -20,6 +21,11 @@ over_both_stores!(
 
 fn whole(store: &dyn Store) -> FsckReport {
     fsck(store, &[key().public_key()], &mut |_| ()).unwrap()
+}
+
+/// A key that did not sign the stream.
+fn foreign_key() -> SecretKey {
+    SecretKey::from_seed(&[8; 32]).unwrap()
 }
 
 fn world_with_history(backing: Backing) -> World {
@@ -138,6 +144,19 @@ fn segment_tamperings() -> Vec<Tampering> {
             })),
         ),
         ("seal signature", Box::new(segment(2, |it| it.seal.as_mut().unwrap().signature = None))),
+        (
+            "seal signed by another key",
+            Box::new(segment(2, |it| {
+                let signed = it.seal.as_mut().unwrap();
+                signed.signature = Some(foreign_key().sign_seal(&signed.seal.hash()));
+            })),
+        ),
+        (
+            "envelope signed by another key",
+            Box::new(at(3, |it| {
+                it.signature = Some(foreign_key().sign_envelope(&it.content_hash, &it.chain_hash));
+            })),
+        ),
         ("seal removed", Box::new(segment(1, |it| it.seal = None))),
         ("segment count", Box::new(segment(1, |it| it.envelope_count += 1))),
         ("genesis promise", Box::new(segment(2, |it| it.genesis.signing = SigningPromise::None))),
@@ -217,7 +236,7 @@ fn every_single_change_is_found(backing: Backing) {
 
 fn signatures_by_another_key_are_named(backing: Backing) {
     let world = world_with_history(backing);
-    let other = recorder_envelope::signing::SecretKey::from_seed(&[8; 32]).unwrap();
-    let report = fsck(&*world.store(), &[other.public_key()], &mut |_| ()).unwrap();
-    assert_eq!(report.finding_count, 4, "one for each checkpoint: {:?}", report.findings);
+    let report = fsck(&*world.store(), &[foreign_key().public_key()], &mut |_| ()).unwrap();
+    assert_eq!(report.finding_count, 4 + 3, "each checkpoint and seal: {:?}", report.findings);
+    assert!(fsck(&*world.store(), &[], &mut |_| ()).unwrap().is_clean(), "no key, no judgement");
 }
