@@ -86,7 +86,8 @@ impl Context {
         if signer.is_none() {
             self.output.note("no signing key is configured: what is recorded will stay unproven");
         }
-        let store = SqliteStore::open(&settings.store, &options(settings))?;
+        let store = SqliteStore::open(&settings.store, &options(settings))
+            .map_err(|error| Failure::store(&settings.store, error))?;
         let config = recorder_config(settings)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         let key = signer.map(|signer| signer.key);
@@ -136,7 +137,9 @@ impl Context {
     ///
     /// `Failure` where there is none, or it is not one of ours.
     pub(crate) fn reader(&self, settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(SqliteStore::open_read_only(&settings.store, &options(settings))?))
+        let store = SqliteStore::open_read_only(&settings.store, &options(settings))
+            .map_err(|error| Failure::store(&settings.store, error))?;
+        Ok(Arc::new(store))
     }
 
     /// Makes a new, empty database.
@@ -145,7 +148,9 @@ impl Context {
     ///
     /// `Failure` rather than touching what is there.
     pub(crate) fn create_store(&self, path: &Path, settings: &Settings) -> Result<(), Failure> {
-        SqliteStore::create(path, &options(settings)).map(drop).map_err(Failure::from)
+        SqliteStore::create(path, &options(settings))
+            .map(drop)
+            .map_err(|error| Failure::store(path, error))
     }
 
     /// The present.

@@ -25,6 +25,11 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Whether nothing but the line breaks of `text` would be spelled out.
+pub(crate) fn is_clean(text: &str) -> bool {
+    !text.chars().any(|character| character != '\n' && is_forbidden(character))
+}
+
 /// JSON as it is, but for forbidden characters, which become `\u` escapes: the same document.
 ///
 /// They can only stand inside strings, where such an escape means the character itself.

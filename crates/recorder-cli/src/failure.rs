@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::io;
+use std::path::Path;
 
 use recorder::bundle::BuildError;
 use recorder::guard::{GuardError, HeadError};
@@ -128,8 +129,13 @@ pub(crate) enum Failure {
         source: io::Error,
     },
     /// The database was not opened.
-    #[error(transparent)]
-    Store(#[from] recorder_store::OpenError),
+    #[error("{path}")]
+    Store {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: recorder_store::OpenError,
+    },
     /// The engine refused its settings.
     #[error(transparent)]
     Engine(recorder::config::ConfigError),
@@ -204,7 +210,9 @@ impl Failure {
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            if !message.contains(&text) {
+            if text.starts_with(&message) {
+                message = text;
+            } else if !message.contains(&text) {
                 message.push_str(": ");
                 message.push_str(&text);
             }
@@ -237,7 +245,7 @@ impl Failure {
             Self::Input(_) => Class::new("input_failed", Exit::CouldNotRun),
             Self::Receipts(_) => Class::new("receipts_failed", Exit::CouldNotRun)
                 .hint("import again: what is recorded is counted, not repeated"),
-            Self::Store(error) => store(error),
+            Self::Store { source, .. } => store(source),
             Self::Open(error) => open(error),
             Self::Append(error) => append(error),
             Self::Seal(error) => seal(error),
@@ -259,6 +267,11 @@ impl Failure {
 }
 
 impl Failure {
+    /// Of a database that was not opened.
+    pub(crate) fn store(path: &Path, source: recorder_store::OpenError) -> Self {
+        Self::Store { path: path.display().to_string(), source }
+    }
+
     /// Of a stream that was never written.
     pub(crate) fn no_stream(stream: &StreamId) -> Self {
         Self::NoStream { stream: stream.to_string() }

@@ -53,6 +53,19 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Reads to the end and counts the records that are left.
+    ///
+    /// # Errors
+    ///
+    /// What the reader says.
+    pub(crate) fn count_rest(&mut self) -> io::Result<u64> {
+        let mut count = 0;
+        while self.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// Reads one line into the buffer; says whether all of it fits, and `None` at the end.
     fn read_line(&mut self) -> io::Result<Option<bool>> {
         let (mut fits, mut any) = (true, false);

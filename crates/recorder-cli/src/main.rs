@@ -77,13 +77,18 @@ fn wants_json(arguments: &[OsString]) -> bool {
 /// Answers what could not be parsed: a request for help or for the version, or wrong usage.
 fn explain(error: &clap::Error, json: bool) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !json {
-        // Nobody is left to tell when printing fails.
-        let _ = error.print();
-        return if asked { Exit::Done } else { Exit::Usage };
-    }
     let output = Output::new(json, false);
     let text = error.render().to_string();
+    if !json {
+        if escape::is_clean(&text) {
+            // Nobody is left to tell when printing fails.
+            let _ = error.print();
+        } else {
+            // It quotes an argument that a terminal must not see as it is.
+            output.complain(&text);
+        }
+        return if asked { Exit::Done } else { Exit::Usage };
+    }
     if asked {
         let _ = output.answer(&Explanation { text: text.trim_end().to_owned() });
         return Exit::Done;

@@ -211,6 +211,13 @@ impl Output {
         }
     }
 
+    /// Says, on lines of its own, what was wrong with the arguments.
+    pub(crate) fn complain(&self, text: &str) {
+        let stderr = io::stderr();
+        // Nobody is left to tell when standard error fails.
+        let _ = Page::new(&mut stderr.lock(), false).block(text);
+    }
+
     fn diagnose(&self, pieces: &[(Tone, &str)]) {
         let stderr = io::stderr();
         let colour = colour_on(&stderr);

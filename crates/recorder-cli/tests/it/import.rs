@@ -96,15 +96,55 @@ fn strict_fail_records_nothing_of_a_file_with_one_wrong_line_and_names_them_all(
 }
 
 #[test]
-fn strict_fail_stops_a_pipe_at_the_first_wrong_line_and_says_what_is_recorded() {
+fn strict_fail_stops_a_pipe_at_the_first_wrong_line_and_counts_what_follows_it() {
     let sandbox = Sandbox::unsigned();
     let import = ["--json", "envelope", "import", "-"];
     let input = drafts(0..5) + "{}\n" + &drafts(5..9);
     let run = Run::of(sandbox.command(&import).write_stdin(input));
     let answer: Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_eq!((run.code, sums(&answer)), (5, (5, 0, 1)));
-    assert!(answer["error"]["message"].as_str().unwrap().contains("5 records are recorded"));
+    assert_eq!((run.code, sums(&answer)), (5, (5, 0, 1 + 4)));
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with("5 records are recorded, 5 are not"), "{message}");
     assert_eq!(stored(&sandbox), 5);
+}
+
+#[test]
+fn the_place_of_a_wrong_line_is_given_once_and_a_byte_order_mark_is_named() {
+    let sandbox = Sandbox::unsigned();
+    sandbox.write("in.jsonl", format!("\u{feff}{}\n[1]\n{{\"x\":1}}\n", draft(1)));
+    let (code, answer) = sandbox.json(&["envelope", "import", "in.jsonl"]);
+    assert_eq!((code, sums(&answer)), (5, (0, 0, 3)));
+    assert_eq!(
+        codes(&answer),
+        ["line 1 byte_order_mark", "line 2, byte 0 draft_form", "line 3, byte 3 draft_form"]
+    );
+    for anomaly in answer["anomalies"].as_array().unwrap() {
+        assert!(!anomaly["detail"].as_str().unwrap().contains(" at line "), "{anomaly}");
+    }
+}
+
+#[test]
+fn a_draft_is_an_object_and_no_array_of_its_members() {
+    let sandbox = Sandbox::unsigned();
+    let id = super::envelope_id(1);
+    let members = serde_json::json!([
+        1,
+        id,
+        "tool.call",
+        "a",
+        "e",
+        "2026-11-22T00:00:00Z",
+        null,
+        null,
+        [],
+        {},
+        "00".repeat(16),
+        []
+    ]);
+    sandbox.write("in.jsonl", members.to_string());
+    let (code, answer) = sandbox.json(&["envelope", "import", "in.jsonl"]);
+    assert_eq!((code, sums(&answer)), (5, (0, 0, 1)));
+    assert!(answer["anomalies"][0]["detail"].as_str().unwrap().contains("expected an object"));
 }
 
 #[test]

@@ -102,3 +102,20 @@ fn one_writer_at_a_time() {
     // Reading waits for nobody.
     sandbox.json_ok(&["query", "envelopes"]);
 }
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_its_path_and_left_alone() {
+    let sandbox = Sandbox::new();
+    for (content, expected) in
+        [("", "an empty file"), ("no database at all", "not an SQLite database")]
+    {
+        let path = sandbox.write("other.db", content);
+        for command in [&["fsck"][..], &["segment", "status"], &["segment", "open"]] {
+            let run = sandbox.run(&[command, &["--store", "other.db"]].concat());
+            assert_eq!(run.code, 5, "{}", run.stderr);
+            let message = format!("other.db: not a recorder database: {expected}");
+            assert!(run.stderr.contains(&message), "{}", run.stderr);
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), content);
+    }
+}

@@ -71,3 +71,12 @@ fn manual_pages_are_written_once() {
     assert_eq!(sandbox.json(&["man", "--dir", "man"]).0, 5);
     assert!(sandbox.run(&["man"]).stdout.contains(".TH recorder 1"));
 }
+
+#[test]
+fn an_argument_that_is_refused_reaches_no_terminal_as_it_is() {
+    let run = Sandbox::new().run(&["query", "envelopes", "--actor", "a\u{1b}[2J\u{202e}b"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("actor_id: must not hold"), "{}", run.stderr);
+    assert!(run.stderr.contains("\\u{202e}b"), "{}", run.stderr);
+    assert!(!run.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", run.stderr);
+}

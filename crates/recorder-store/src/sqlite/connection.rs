@@ -228,7 +228,11 @@ fn check(connection: &Connection) -> Result<(), OpenError> {
             Err(error) => return Err(Failure::from(error).into()),
         };
     if application_id != APPLICATION_ID {
-        return Err(OpenError::NotOurs { detail: "a database of another program".to_owned() });
+        let detail = match read(connection, "page_count")? {
+            0 => "an empty file",
+            _ => "a database of another program",
+        };
+        return Err(OpenError::NotOurs { detail: detail.to_owned() });
     }
     let found = read(connection, "user_version")?;
     if found != SCHEMA_VERSION {

@@ -140,7 +140,11 @@ impl Import {
         };
         if self.input == Path::new("-") {
             let progress = Progress::bytes(&context.output, "importing", None);
-            importer.import(io::stdin().lock(), &progress)?;
+            let mut lines = Lines::new(io::stdin().lock(), LINE_BYTES_MAX);
+            if importer.import(&mut lines, &progress)? == Flow::Stop {
+                context.output.note("a line is refused: what follows it is counted, not recorded");
+                importer.records += lines.count_rest().map_err(Failure::Input)?;
+            }
             importer.conclude(None);
         } else {
             importer.import_file(context, &self.input)?;
@@ -219,7 +223,7 @@ impl Importer<'_> {
         }
         if self.imported.anomalies.is_empty() {
             let progress = Progress::bytes(&context.output, "importing", Some(size_bytes));
-            self.import(BufReader::new(&file), &progress)?;
+            self.import(&mut Lines::new(BufReader::new(&file), LINE_BYTES_MAX), &progress)?;
         }
         self.conclude(records);
         Ok(())
@@ -241,8 +245,11 @@ impl Importer<'_> {
         }
     }
 
-    fn import(&mut self, input: impl BufRead, progress: &Progress) -> Result<(), Failure> {
-        let mut lines = Lines::new(input, LINE_BYTES_MAX);
+    fn import(
+        &mut self,
+        lines: &mut Lines<impl BufRead>,
+        progress: &Progress,
+    ) -> Result<Flow, Failure> {
         while let Some(line) = lines.next().map_err(Failure::Input)? {
             self.records += 1;
             let flow = match self.prepare(&line)? {
@@ -255,12 +262,12 @@ impl Importer<'_> {
             };
             progress.set(lines.offset());
             if flow == Flow::Stop {
-                return Ok(());
+                return Ok(flow);
             }
         }
         // A refusal by the store leaves the envelope of its anomaly to be recorded.
         while !self.pending.is_empty() && self.flush()? == Flow::Continue {}
-        Ok(())
+        Ok(Flow::Continue)
     }
 
     /// Makes an envelope of a line, or says why not.

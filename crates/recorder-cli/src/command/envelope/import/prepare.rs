@@ -32,6 +32,10 @@ pub(super) fn prepare(
         let detail = format!("more than {LINE_BYTES_MAX} bytes");
         return Ok(Err(Refused::line(line, "line_too_long", detail)));
     };
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        let detail = "begins with a byte order mark; write UTF-8 without one".to_owned();
+        return Ok(Err(Refused::line(line, "byte_order_mark", detail)));
+    }
     let draft = match Draft::parse(bytes) {
         Ok(draft) => draft,
         Err(error) => return Ok(Err(Refused::draft(line, &error))),

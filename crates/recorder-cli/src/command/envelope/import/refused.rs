@@ -51,8 +51,12 @@ impl Refused {
     /// Refuses a line that is no draft. Its payload begins at `payload_at`.
     pub(super) fn draft(line: &Line<'_>, error: &DraftError) -> Self {
         let (code, byte, detail) = match error {
+            // Its own place counts from 1 and calls every line the first.
             DraftError::Form(form) => {
-                ("draft_form".to_owned(), form.column().checked_sub(1), error.to_string())
+                let place = format!(" at line {} column {}", form.line(), form.column());
+                let detail = error.to_string();
+                let detail = detail.strip_suffix(&place).unwrap_or(&detail).to_owned();
+                ("draft_form".to_owned(), form.column().checked_sub(1), detail)
             }
             DraftError::Payload(json) => (
                 format!("payload_{}", json.kind.code()),
