@@ -87,6 +87,8 @@ impl Global {
 pub(crate) enum Command {
     /// Show the whole story on real input: record, seal, bundle, verify, attack
     Demo(command::demo::Demo),
+    /// Manipulate copies of evidence in every known way, and show who notices
+    Attack(command::attack::Attack),
     /// Set up a directory: configuration, signing key, trust root, database
     Init(command::init::Init),
     /// Record envelopes

@@ -4,7 +4,6 @@
 //! what is said about an attack is what the verifier found in the bundle that the attack made.
 
 mod attacks;
-mod forgery;
 mod story;
 mod trace;
 
@@ -25,11 +24,11 @@ use recorder_envelope::signing::{PublicKey, SEED_BYTES, SecretKey};
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use recorder_fs::{Access, AtomicFile, Overwrite};
 use recorder_store::{SqliteOptions, SqliteStore, Store, StoredCheckpoint};
-use recorder_verify::{Report, VerifyLimits, VerifyOptions, archive::Archive};
+use recorder_verify::{Report, VerifyOptions};
 use zeroize::Zeroizing;
 
+use crate::attack::forgery::{self, Forgery};
 use attacks::ATTACKS;
-use forgery::{Forgery, ForgeryError};
 pub(crate) use story::{AttackOutcome, Moment, Story};
 
 /// Envelopes a segment: small, so that the short trace shows how segments follow one another.
@@ -38,11 +37,11 @@ const SEGMENT_ENVELOPES: u64 = 20;
 /// What the demonstration makes is far smaller.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-const STORE_NAME: &str = "recorder.db";
-const BUNDLE_NAME: &str = "refund-desk.recorder.zip";
-const TRUST_ROOT_NAME: &str = "trust-root.json";
-const KEY_NAME: &str = "signer-key.pem";
-const PASSPHRASE_NAME: &str = "signer-passphrase";
+pub(crate) const STORE_NAME: &str = "recorder.db";
+pub(crate) const BUNDLE_NAME: &str = "refund-desk.recorder.zip";
+pub(crate) const TRUST_ROOT_NAME: &str = "trust-root.json";
+pub(crate) const KEY_NAME: &str = "signer-key.pem";
+pub(crate) const PASSPHRASE_NAME: &str = "signer-passphrase";
 
 /// Why the demonstration ended early. None of it is an answer about evidence.
 #[derive(Debug, thiserror::Error)]
@@ -202,7 +201,7 @@ fn verify(bundle: &[u8], trust_root: &TrustRoot) -> Result<Report, DemoError> {
 
 /// Performs every attack on a copy of the bundle and verifies what comes out.
 fn attack_bundle(bundle: &[u8], trust_root: &TrustRoot) -> Result<Vec<AttackOutcome>, DemoError> {
-    let honest = Forgery::open(members(bundle)?).map_err(step("attack"))?;
+    let honest = forgery::members(bundle).and_then(Forgery::open).map_err(step("attack"))?;
     let mut seed = Zeroizing::new([0; SEED_BYTES]);
     SystemIds.fill(&mut *seed).map_err(step("attack"))?;
     let key = SecretKey::from_seed(&seed).map_err(step("attack"))?;
@@ -213,22 +212,6 @@ fn attack_bundle(bundle: &[u8], trust_root: &TrustRoot) -> Result<Vec<AttackOutc
         Ok(AttackOutcome::of_report(attack.name, attack.story, &report))
     };
     ATTACKS.iter().map(perform).collect()
-}
-
-fn members(bundle: &[u8]) -> Result<Vec<(String, Vec<u8>)>, DemoError> {
-    let archive = Archive::open(&bundle, &VerifyLimits::default()).map_err(step("attack"))?;
-    let read = |member: &recorder_verify::archive::ArchiveMember| {
-        let mut bytes = vec![0; usize::try_from(member.size_bytes()).map_err(ForgeryError::new)?];
-        let (mut reader, mut filled) = (archive.reader(member), 0);
-        while filled < bytes.len() {
-            match reader.read(&mut bytes[filled..]).map_err(ForgeryError::new)? {
-                0 => return Err(ForgeryError::new("a member is shorter than it says")),
-                length => filled += length,
-            }
-        }
-        Ok((member.name().to_owned(), bytes))
-    };
-    archive.members().iter().map(read).collect::<Result<_, _>>().map_err(step("attack"))
 }
 
 /// Changes one byte of a payload in a copy of the database file, past SQLite, and reads the copy.

@@ -175,6 +175,17 @@ pub(crate) enum Failure {
     /// The demonstration ended early.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// Evidence could not be attacked.
+    #[error("the evidence cannot be attacked: {0}")]
+    Attack(String),
+    /// Something is wrong with the evidence before anything was done to it.
+    #[error("this evidence is not sound to begin with: {layer}: {detail}")]
+    Unsound {
+        /// Who says so.
+        layer: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[source] io::Error),
@@ -260,6 +271,9 @@ impl Failure {
             Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
             Self::Demo(DemoError::File(error)) => file(error),
             Self::Demo(DemoError::Step { .. }) => Class::new("demo_failed", Exit::CouldNotRun),
+            Self::Attack(_) => Class::new("not_attackable", Exit::Refused),
+            Self::Unsound { .. } => Class::new("evidence_unsound", Exit::Invalid)
+                .hint("`recorder fsck` and `recorder bundle verify` say all that is wrong"),
             Self::Output(_) => Class::new("output_failed", Exit::CouldNotRun),
             Self::Internal(_) => Class::new("internal", Exit::CouldNotRun),
         }

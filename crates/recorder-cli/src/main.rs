@@ -4,6 +4,7 @@
 //! apart. Deliberately absent: evidence rules, which the libraries below hold.
 
 mod arguments;
+mod attack;
 mod command;
 mod context;
 mod demo;
@@ -54,6 +55,7 @@ fn run(arguments: Arguments) -> Exit {
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Demo(demo) => demo.run(context),
+        Command::Attack(attack) => attack.run(context),
         Command::Init(init) => init.run(context),
         Command::Envelope(envelope) => envelope.run(context),
         Command::Query(query) => query.run(context),

@@ -1,13 +1,11 @@
 //! What the demonstration does to copies of its bundle. Each lie is as good as its liar can make it.
 
-use std::collections::BTreeSet;
-
 use recorder_core::time::RecordedAt;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::json::CanonicalPayload;
 use recorder_envelope::signing::SecretKey;
 
-use super::forgery::{Forgery, ForgeryError};
+use crate::attack::forgery::{Forgery, ForgeryError};
 
 /// One manipulation.
 pub(crate) struct Attack {
@@ -67,7 +65,7 @@ pub(crate) const ATTACKS: [Attack; 10] = [
         perform: |forgery, _| {
             forgery.segments.pop();
             forgery.rehash();
-            prune(forgery);
+            forgery.prune();
             Ok(())
         },
     },
@@ -146,20 +144,4 @@ fn edit_amount(forgery: &mut Forgery) -> Result<(), ForgeryError> {
         }
     }
     Err(ForgeryError::new("no refund in the trace"))
-}
-
-/// Lists the attachments and the omitted parents of what is left.
-fn prune(forgery: &mut Forgery) {
-    let envelopes = || forgery.segments.iter().flat_map(|segment| &segment.envelopes);
-    let attachments = envelopes()
-        .flat_map(|envelope| envelope.fields.attachment_refs.as_slice())
-        .map(|reference| reference.content_hash)
-        .collect::<BTreeSet<_>>();
-    let held = envelopes().map(|envelope| envelope.fields.envelope_id).collect::<BTreeSet<_>>();
-    let named = envelopes()
-        .flat_map(|envelope| envelope.fields.parent_ids.as_slice().iter().copied())
-        .collect::<BTreeSet<_>>();
-    forgery.manifest.omitted_parent_ids = named.difference(&held).copied().collect();
-    forgery.attachments.retain(|(hash, _)| attachments.contains(hash));
-    forgery.manifest.attachments.retain(|listed| attachments.contains(&listed.content_hash));
 }

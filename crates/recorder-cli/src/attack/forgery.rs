@@ -3,6 +3,8 @@
 //! An attacker knows the format and recomputes every hash that needs no key. What is left standing after that
 //! is what the signatures are worth.
 
+use std::collections::BTreeSet;
+
 use recorder_core::hash::{AttachmentHash, ChainHash};
 use recorder_envelope::bundle::archive::{ArchiveWriter, Member, Method};
 use recorder_envelope::bundle::layout::{self, PartKind};
@@ -16,17 +18,28 @@ use recorder_envelope::merkle::{self, CompactRange};
 use recorder_envelope::preimage;
 use recorder_envelope::segment::{Predecessor, SegmentGenesis, SignedSeal};
 use recorder_envelope::signing::SecretKey;
+use recorder_verify::VerifyLimits;
+use recorder_verify::archive::{Archive, ArchiveMember};
 
-/// Why the demonstration's own bundle could not be taken apart.
+/// Why something was not forged.
 #[derive(Debug, thiserror::Error)]
-#[error("the bundle cannot be taken apart: {0}")]
-pub(crate) struct ForgeryError(String);
+pub(crate) enum ForgeryError {
+    /// The evidence does not hold what the manipulation changes.
+    #[error("there is nothing to do it to: {0}")]
+    Absent(&'static str),
+    /// A step of the forger failed.
+    #[error("cannot be taken apart: {0}")]
+    Failed(String),
+}
 
 impl ForgeryError {
     pub(crate) fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
+
+/// The members of a ZIP, by name, as they are written.
+pub(crate) type Members = Vec<(String, Vec<u8>)>;
 
 /// One segment.
 #[derive(Clone)]
@@ -49,7 +62,7 @@ pub(crate) struct Forgery {
 
 impl Forgery {
     /// Takes the members of an archive apart.
-    pub(crate) fn open(members: Vec<(String, Vec<u8>)>) -> Result<Self, ForgeryError> {
+    pub(crate) fn open(members: Members) -> Result<Self, ForgeryError> {
         let (mut manifest, mut dsse, mut checkpoint, mut readme) = (None, None, None, Vec::new());
         let mut segments: Vec<ForgedSegment> = Vec::new();
         let mut attachments = Vec::new();
@@ -96,30 +109,30 @@ impl Forgery {
 
     /// Recomputes everything that needs no key: commitments, hashes, places, links, seals, counts and the root.
     pub(crate) fn rehash(&mut self) {
-        let (mut position, mut predecessor, mut log) = (0, None, CompactRange::empty());
-        for segment in &mut self.segments {
-            segment.genesis.first_position = position;
-            segment.genesis.predecessor = predecessor;
-            let mut previous = preimage::chain_start(&segment.genesis.hash());
-            for (sequence, envelope) in segment.envelopes.iter_mut().enumerate() {
-                envelope.place.sequence = sequence as u64;
-                envelope.place.position = position;
-                previous = rehash_envelope(envelope, &previous);
-                log.push(merkle::leaf_hash(&previous));
-                position += 1;
-            }
-            predecessor = reseal(segment, previous, &log);
-        }
-        self.manifest.tree_size = position;
+        let log = rehash(&mut self.segments);
+        self.manifest.tree_size = log.end();
         self.manifest.root_hash = log.root().unwrap_or(merkle::EMPTY_ROOT);
+    }
+
+    /// Lists the attachments and the omitted parents of what is left.
+    pub(crate) fn prune(&mut self) {
+        let envelopes = || self.segments.iter().flat_map(|segment| &segment.envelopes);
+        let attachments = envelopes()
+            .flat_map(|envelope| envelope.fields.attachment_refs.as_slice())
+            .map(|reference| reference.content_hash)
+            .collect::<BTreeSet<_>>();
+        let held = envelopes().map(|envelope| envelope.fields.envelope_id).collect::<BTreeSet<_>>();
+        let named = envelopes()
+            .flat_map(|envelope| envelope.fields.parent_ids.as_slice().iter().copied())
+            .collect::<BTreeSet<_>>();
+        self.manifest.omitted_parent_ids = named.difference(&held).copied().collect();
+        self.attachments.retain(|(hash, _)| attachments.contains(hash));
+        self.manifest.attachments.retain(|listed| attachments.contains(&listed.content_hash));
     }
 
     /// Signs everything that carries a signature with `key`.
     pub(crate) fn resign(&mut self, key: &SecretKey) -> Result<(), ForgeryError> {
-        // A signature is no part of the seal that the next genesis names, so nothing else changes.
-        for seal in self.segments.iter_mut().filter_map(|segment| segment.seal.as_mut()) {
-            seal.signature = Some(key.sign_seal(&seal.seal.hash()));
-        }
+        resign(&mut self.segments, key);
         if let Some(checkpoint) = &self.checkpoint {
             let origin = checkpoint.checkpoint().origin();
             let forged = Checkpoint::new(origin, self.manifest.tree_size, self.manifest.root_hash)
@@ -127,9 +140,14 @@ impl Forgery {
                 .map_err(ForgeryError::new)?;
             self.checkpoint = Some(forged);
         }
+        self.resign_manifest(key);
+        Ok(())
+    }
+
+    /// Signs the manifest alone, as it will be.
+    pub(crate) fn resign_manifest(&mut self, key: &SecretKey) {
         let manifest = self.parts().0.to_canonical();
         self.signature = Some(ManifestSignatures::sign(&manifest, key));
-        Ok(())
     }
 
     /// Puts the bundle together with a manifest that fits it; the old signature stands beside the new manifest.
@@ -178,6 +196,56 @@ impl Forgery {
             ..self.manifest.clone()
         };
         (Manifest::new(content), parts)
+    }
+}
+
+/// The members of an archive.
+pub(crate) fn members(bundle: &[u8]) -> Result<Members, ForgeryError> {
+    let archive = Archive::open(&bundle, &VerifyLimits::default()).map_err(ForgeryError::new)?;
+    let read = |member: &ArchiveMember| {
+        let mut bytes = vec![0; usize::try_from(member.size_bytes()).map_err(ForgeryError::new)?];
+        let (mut reader, mut filled) = (archive.reader(member), 0);
+        while filled < bytes.len() {
+            match reader.read(&mut bytes[filled..]).map_err(ForgeryError::new)? {
+                0 => return Err(ForgeryError::new("a member is shorter than it says")),
+                length => filled += length,
+            }
+        }
+        Ok((member.name().to_owned(), bytes))
+    };
+    archive.members().iter().map(read).collect()
+}
+
+/// Recomputes a whole stream: commitments, hashes, places, links and seals. Gives its log.
+pub(crate) fn rehash(segments: &mut [ForgedSegment]) -> CompactRange {
+    let (mut position, mut predecessor, mut log) = (0, None, CompactRange::empty());
+    for segment in segments {
+        segment.genesis.first_position = position;
+        segment.genesis.predecessor = predecessor;
+        let mut previous = preimage::chain_start(&segment.genesis.hash());
+        for (sequence, envelope) in segment.envelopes.iter_mut().enumerate() {
+            envelope.place.sequence = sequence as u64;
+            envelope.place.position = position;
+            previous = rehash_envelope(envelope, &previous);
+            log.push(merkle::leaf_hash(&previous));
+            position += 1;
+        }
+        predecessor = reseal(segment, previous, &log);
+    }
+    log
+}
+
+/// Signs every seal, and every envelope that carries a signature, with `key`.
+pub(crate) fn resign(segments: &mut [ForgedSegment], key: &SecretKey) {
+    for segment in segments {
+        for envelope in segment.envelopes.iter_mut().filter(|it| it.signature.is_some()) {
+            let signature = key.sign_envelope(&envelope.content_hash, &envelope.chain_hash);
+            envelope.signature = Some(signature);
+        }
+        // A signature is no part of the seal that the next genesis names, so nothing else changes.
+        if let Some(seal) = &mut segment.seal {
+            seal.signature = Some(key.sign_seal(&seal.seal.hash()));
+        }
     }
 }
 
@@ -245,7 +313,8 @@ fn listed_segment(segment: &ForgedSegment) -> ManifestSegment {
     }
 }
 
-fn write(members: &[(String, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
+/// The archive that holds exactly these.
+pub(crate) fn write(members: &[(String, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut archive = ArchiveWriter::new(&mut out);
     for (name, bytes) in members {
