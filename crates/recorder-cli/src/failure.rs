@@ -114,6 +114,12 @@ pub(crate) enum Failure {
     /// A note is no checkpoint.
     #[error("the checkpoint is refused")]
     Checkpoint(#[source] CheckpointError),
+    /// A head that an earlier verification kept is not what was kept.
+    #[error("{path}: is no head that was kept here")]
+    KeptHead {
+        /// Its path.
+        path: String,
+    },
     /// The input of an import could not be read.
     #[error("the input could not be read")]
     Input(#[source] io::Error),
@@ -252,6 +258,8 @@ impl Failure {
             Self::Selector(_) => Class::new("selector_invalid", Exit::Usage),
             Self::TrustRoot(_) => Class::new("trust_root_invalid", Exit::Usage),
             Self::Checkpoint(_) => Class::new("checkpoint_invalid", Exit::Usage),
+            Self::KeptHead { .. } => Class::new("kept_head_invalid", Exit::Refused)
+                .hint("look at what changed it; --no-keep-heads verifies without it"),
             Self::Engine(_) => Class::new("config_invalid", Exit::Usage),
             Self::Input(_) => Class::new("input_failed", Exit::CouldNotRun),
             Self::Receipts(_) => Class::new("receipts_failed", Exit::CouldNotRun)

@@ -11,6 +11,7 @@ mod demo;
 mod escape;
 mod failure;
 mod head_guard;
+mod kept_heads;
 mod lines;
 mod output;
 mod passphrase;

@@ -250,6 +250,7 @@ finding_codes! {
         Failure Integrity InclusionInvalid "inclusion_invalid" "An inclusion path does not lead to the root.";
         Failure Integrity KnownHeadMismatch "known_head_mismatch" "The log is not the one whose head is known: its root differs at the same size.";
         Failure Integrity KnownHeadAhead "known_head_ahead" "The log was longer before: its tail was cut off, or an old copy is shown.";
+        Warning End KeptHeadAhead "kept_head_ahead" "The log was longer when a bundle of it was last verified here: this is an older one, or its tail was cut off.";
         Warning End KnownHeadNotComparable "known_head_not_comparable" "The bundle holds too little of the log to compare it with a known head.";
         Warning End KnownHeadOtherLog "known_head_other_log" "A known head is of another log than the bundle's stream.";
         Warning Time WitnessPolicyUnchecked "witness_policy_unchecked" "The trust root names witnesses, and cosignatures are counted but not checked.";

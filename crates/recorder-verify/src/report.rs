@@ -2,6 +2,7 @@
 
 use recorder_core::hash::KeyId;
 use recorder_core::identity::{BundleId, StreamId};
+use recorder_envelope::checkpoint::SignedCheckpoint;
 use serde::Serialize;
 
 use crate::container::Form;
@@ -109,6 +110,25 @@ impl Report {
     pub fn keys(&self) -> Vec<UsedKey> {
         let keys = self.phases.signatures.keys().iter();
         keys.map(|(key_id, on)| UsedKey { key_id: *key_id, on: *on }).collect()
+    }
+
+    /// The bundle's checkpoint, where a trusted key signed it.
+    pub fn vouched_checkpoint(&self) -> Option<&SignedCheckpoint> {
+        let signatures = &self.phases.signatures;
+        signatures.checkpoint().filter(|_| signatures.checkpoint_vouched())
+    }
+
+    /// Whether the log was not shown to be the one, or to extend the one, under each head that was given or kept.
+    pub fn heads_doubted(&self) -> bool {
+        use crate::FindingCode as Code;
+        let doubts = [
+            Code::KnownHeadMismatch,
+            Code::KnownHeadAhead,
+            Code::KeptHeadAhead,
+            Code::KnownHeadNotComparable,
+            Code::KnownHeadOtherLog,
+        ];
+        doubts.into_iter().any(|code| self.findings.has(code))
     }
 
     /// Whether what the caller demands is there.

@@ -34,6 +34,8 @@ pub struct VerifyOptions {
     pub trust_root: Option<TrustRoot>,
     /// Checkpoints of the log that the auditor holds from elsewhere.
     pub known_heads: Vec<SignedCheckpoint>,
+    /// Checkpoints of earlier bundles that verified here. A log that is shorter is said to be, and is not refused.
+    pub kept_heads: Vec<SignedCheckpoint>,
     /// Threads that check envelopes. The result does not depend on it.
     pub threads: usize,
 }
@@ -41,7 +43,8 @@ pub struct VerifyOptions {
 impl Default for VerifyOptions {
     fn default() -> Self {
         let limits = VerifyLimits::default();
-        Self { limits, trust_root: None, known_heads: Vec::new(), threads: 1 }
+        let (known_heads, kept_heads) = (Vec::new(), Vec::new());
+        Self { limits, trust_root: None, known_heads, kept_heads, threads: 1 }
     }
 }
 
@@ -93,7 +96,8 @@ fn run_phases(
     let closure = Closure::new(&content.attachments);
     let mut trust = Trust::new(options.trust_root.as_ref(), &content.stream);
     Succession::follow(container, admitted, &segments, &mut trust, &mut findings)?;
-    let log = Log::new(content, segments.begins_at_zero(), &options.known_heads);
+    let log =
+        Log::new(content, segments.begins_at_zero(), &options.known_heads, &options.kept_heads);
     let cuts = log.cuts();
     let context = PartContext {
         container,
@@ -123,7 +127,8 @@ fn run_phases(
         &mut findings,
     )?;
     let own = signatures.checkpoint();
-    let (anchors, proofs) = log.finish(paths, &options.known_heads, own, &mut findings)?;
+    let (anchors, proofs) =
+        log.finish(paths, &options.known_heads, &options.kept_heads, own, &mut findings)?;
     if let (Some(part), Some(hash)) = (admitted.plan.proofs, proofs) {
         check_hash(admitted.part(part), &hash, &mut findings);
     }

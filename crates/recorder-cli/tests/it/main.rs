@@ -14,6 +14,7 @@ mod demo;
 mod guard;
 mod import;
 mod json;
+mod kept_heads;
 mod kill;
 mod query;
 mod recording;

@@ -87,8 +87,11 @@ impl<'a> Log<'a> {
         content: &'a ManifestContent,
         begins_at_zero: bool,
         known_heads: &[SignedCheckpoint],
+        kept_heads: &[SignedCheckpoint],
     ) -> Self {
-        let wanted = known_heads.iter().map(|head| (head.checkpoint().tree_size(), None));
+        let kept = kept_heads.iter().filter(|kept| is_of(kept, content));
+        let wanted = known_heads.iter().chain(kept);
+        let wanted = wanted.map(|head| (head.checkpoint().tree_size(), None));
         Self {
             content,
             prefix: begins_at_zero.then(CompactRange::empty),
@@ -197,6 +200,7 @@ impl<'a> Log<'a> {
         mut self,
         mut paths: Paths<'_>,
         known_heads: &[SignedCheckpoint],
+        kept_heads: &[SignedCheckpoint],
         own: Option<&SignedCheckpoint>,
         findings: &mut Findings,
     ) -> Result<(AnchorsReport, Option<PartHash>), VerifyError> {
@@ -206,6 +210,7 @@ impl<'a> Log<'a> {
             self.check_root(findings);
         }
         let compared = self.compare_heads(known_heads, own, findings);
+        self.compare_kept(kept_heads, own, findings);
         let counts = Counts::from([
             ("runs", self.runs),
             ("inclusion_paths", self.paths_checked),
@@ -264,6 +269,29 @@ impl<'a> Log<'a> {
         equal
     }
 
+    /// Compares the kept heads of the stream. They came with bundles themselves, so they prove no end.
+    fn compare_kept(
+        &self,
+        kept_heads: &[SignedCheckpoint],
+        own: Option<&SignedCheckpoint>,
+        findings: &mut Findings,
+    ) {
+        for head in kept_heads.iter().filter(|kept| is_of(kept, self.content)) {
+            let kept = head.checkpoint();
+            let other_log = own.is_some_and(|own| own.checkpoint().origin() != kept.origin());
+            let fault = match other_log {
+                true => Some((FindingCode::KnownHeadOtherLog, kept.origin().to_owned())),
+                false => self.compare(kept.tree_size(), &kept.root()),
+            };
+            let (code, detail) = match fault {
+                None => continue,
+                Some((FindingCode::KnownHeadAhead, detail)) => (FindingCode::KeptHeadAhead, detail),
+                Some(fault) => fault,
+            };
+            findings.add(Finding::new(code, Place::Bundle, detail));
+        }
+    }
+
     fn compare(&self, size: u64, root: &TreeHash) -> Option<(FindingCode, String)> {
         let ManifestContent { tree_size, root_hash, .. } = self.content;
         if size > *tree_size {
@@ -287,4 +315,9 @@ impl<'a> Log<'a> {
             }
         }
     }
+}
+
+/// Whether a head is of the bundle's stream, under whatever log name.
+fn is_of(head: &SignedCheckpoint, content: &ManifestContent) -> bool {
+    is_of_stream(head.checkpoint().origin(), &content.stream)
 }

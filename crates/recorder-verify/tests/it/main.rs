@@ -7,6 +7,7 @@ mod contents;
 mod corpus;
 mod forge;
 mod fuzz_corpus;
+mod kept_heads;
 mod mutations;
 mod verify_findings;
 mod verify_smoke;

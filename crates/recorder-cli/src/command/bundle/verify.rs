@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::kept_heads::KeptHeads;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 
@@ -44,6 +45,9 @@ pub(crate) struct Verify {
     /// A checkpoint of the log that you hold from elsewhere; may be repeated
     #[arg(long, value_name = "FILE")]
     known_head: Vec<PathBuf>,
+    /// Neither compare with the heads of bundles that were verified here before, nor keep this one's
+    #[arg(long)]
+    no_keep_heads: bool,
     /// What must be proven; may be repeated [default: integrity and authenticity]
     #[arg(long, value_name = "WHAT", value_enum)]
     require: Vec<Requirement>,
@@ -102,9 +106,14 @@ impl Verify {
         let trust_root = self.trust_root(context)?;
         let heads = self.known_head.iter().map(|path| read_head(path));
         let heads: Vec<(SignedCheckpoint, Vec<u8>)> = heads.collect::<Result<_, _>>()?;
+        let kept = match (&trust_root, self.no_keep_heads) {
+            (Some((root, _)), false) => KeptHeads::open(&context.environment, root)?,
+            _ => None,
+        };
         let options = VerifyOptions {
             trust_root: trust_root.as_ref().map(|(root, _)| root.clone()),
             known_heads: heads.iter().map(|(head, _)| head.clone()).collect(),
+            kept_heads: kept.as_ref().map(KeptHeads::heads).unwrap_or_default(),
             threads: self.threads.map_or_else(processors, usize::from),
             ..VerifyOptions::default()
         };
@@ -112,10 +121,19 @@ impl Verify {
         let report = run_with_progress(context, &bundle, &options)?;
         if self.verdict_transcript_output.is_some() || self.report.is_some() {
             let trust_root = trust_root.as_ref().map(|(_, bytes)| bytes.as_slice());
-            let heads: Vec<&[u8]> = heads.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+            let mut heads: Vec<&[u8]> = heads.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+            // A kept head that changes nothing is no input: the transcript is the same wherever it is written.
+            if let (true, Some(kept), Some(subject)) =
+                (report.heads_doubted(), &kept, report.subject())
+            {
+                heads.extend(kept.notes_of(&subject.stream));
+            }
             let inputs = TranscriptInputs::new(&bundle, trust_root, &heads, &options.limits)?;
             self.write_transcript(&report, &inputs)?;
             self.write_page(context, &bundle, &options, &report, &inputs)?;
+        }
+        if let Some(kept) = kept {
+            kept.keep(context, &report);
         }
         let verified = self.concluded(&report, trust_root.is_some());
         context.output.answer(&verified)?;
