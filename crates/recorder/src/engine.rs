@@ -1,6 +1,6 @@
 //! The recorder: one write path, one writer.
 //!
-//! Here are its parts and how it opens; [`append`] is the way in, [`lifecycle`] opens and seals segments. What
+//! Here are its parts and how it opens; `append` is the way in, `lifecycle` opens and seals segments. What
 //! the writer believes changes only after a commit returned. There is no read path here: reads go to the store.
 
 mod append;

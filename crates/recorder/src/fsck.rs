@@ -31,6 +31,8 @@ pub struct FsckReport {
     pub segments: u64,
     /// Envelopes that were re-derived.
     pub envelopes: u64,
+    /// Envelopes whose payload is no longer there: what it said cannot be shown, only that it was committed to.
+    pub payloads_erased: u64,
     /// Attachments that were re-hashed.
     pub attachments: u64,
     /// Signatures that were checked.
@@ -304,6 +306,7 @@ impl<'a> Walk<'a> {
     /// Re-derives one envelope.
     fn envelope(&mut self, envelope: &SealedEnvelope) -> Result<(), ReadError> {
         self.report.envelopes += 1;
+        self.report.payloads_erased += u64::from(envelope.payload.is_none());
         self.enter_segment(envelope)?;
         let place = format!("{}, position {}", self.stream, envelope.place.position);
         if envelope.place.position != self.position {

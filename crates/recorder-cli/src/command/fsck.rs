@@ -43,6 +43,13 @@ impl Answer for Checked {
         page.field("streams", &report.streams.to_string())?;
         page.field("segments", &report.segments.to_string())?;
         page.field("envelopes", &report.envelopes.to_string())?;
+        if report.payloads_erased > 0 {
+            let erased = format!(
+                "{} payloads are gone; only their commitments are left",
+                report.payloads_erased
+            );
+            page.pieces(&[(Tone::Warning, "erased             "), (Tone::Plain, &erased)])?;
+        }
         page.field("attachments", &report.attachments.to_string())?;
         page.field("signatures", &report.signatures.to_string())?;
         page.field("head guard", if self.head_guard_compared { "compared" } else { "none" })?;

@@ -16,6 +16,7 @@ use crate::tampered::{Tampered, Tampering};
 over_both_stores!(
     an_honest_store_is_clean_and_counted,
     every_single_change_is_found,
+    an_erased_payload_is_counted,
     signatures_by_another_key_are_named,
 );
 
@@ -232,6 +233,15 @@ fn every_single_change_is_found(backing: Backing) {
     }
     assert!(whole(&Tampered::new(world.store())).is_clean());
     assert!(whole(&*Arc::clone(&world.store())).is_clean());
+}
+
+fn an_erased_payload_is_counted(backing: Backing) {
+    let world = world_with_history(backing);
+    let mut store = Tampered::new(world.store());
+    at(10, |it| it.payload = None)(&mut store);
+    let report = whole(&store);
+    assert_eq!((report.is_clean(), report.payloads_erased), (true, 1));
+    assert_eq!(whole(&*world.store()).payloads_erased, 0);
 }
 
 fn signatures_by_another_key_are_named(backing: Backing) {
