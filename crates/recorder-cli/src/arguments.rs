@@ -103,6 +103,9 @@ pub(crate) enum Command {
     /// Print signed checkpoints of the log
     #[command(subcommand)]
     Checkpoint(command::checkpoint::Checkpoint),
+    /// Prove that an envelope is in the log, or that the log was only extended
+    #[command(subcommand)]
+    Proof(command::proof::Proof),
     /// Build, verify and look into bundles
     #[command(subcommand)]
     Bundle(command::bundle::Bundle),

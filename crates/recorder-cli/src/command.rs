@@ -11,6 +11,7 @@ pub(crate) mod envelope;
 pub(crate) mod fsck;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod proof;
 pub(crate) mod query;
 pub(crate) mod segment;
 pub(crate) mod signer;

@@ -172,6 +172,9 @@ pub(crate) enum Failure {
         /// The stream.
         stream: String,
     },
+    /// What should be proven is not there, or does not hold.
+    #[error("cannot prove it: {0}")]
+    NotProvable(String),
     /// The stream has no checkpoint.
     #[error("the stream has no checkpoint")]
     NoCheckpoint,
@@ -274,6 +277,7 @@ impl Failure {
             Self::BundleRefused(finding) => Class::new(finding.code().code(), Exit::Invalid),
             Self::NoStream { .. } => Class::new("no_such_stream", Exit::Refused)
                 .hint("--tenant-id and --recorder-id name the stream"),
+            Self::NotProvable(_) => Class::new("not_provable", Exit::Refused),
             Self::NoCheckpoint => Class::new("no_checkpoint", Exit::Refused)
                 .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
             Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),

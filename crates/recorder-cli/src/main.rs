@@ -62,6 +62,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Query(query) => query.run(context),
         Command::Segment(segment) => segment.run(context),
         Command::Checkpoint(checkpoint) => checkpoint.run(context),
+        Command::Proof(proof) => proof.run(context),
         Command::Bundle(bundle) => bundle.run(context),
         Command::Doctor(doctor) => doctor.run(context),
         Command::Fsck(fsck) => fsck.run(context),

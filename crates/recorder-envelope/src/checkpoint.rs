@@ -64,6 +64,12 @@ pub fn origin(log_name: &str, stream: &StreamId) -> String {
     )
 }
 
+/// Whether an origin is that of the stream's log, under whatever log name.
+pub fn is_of_stream(name: &str, stream: &StreamId) -> bool {
+    let suffix = origin("", stream);
+    name.strip_suffix(&suffix).is_some_and(|log| !log.is_empty() && !log.contains('/'))
+}
+
 /// The root of a log at one size.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Checkpoint {

@@ -19,6 +19,7 @@ pub mod rotation;
 pub mod segment;
 pub mod selector;
 pub mod signing;
+pub mod tlog_proof;
 pub mod trust_root;
 mod wire;
 

@@ -16,6 +16,7 @@ mod import;
 mod json;
 mod kept_heads;
 mod kill;
+mod proofs;
 mod query;
 mod recording;
 mod report;

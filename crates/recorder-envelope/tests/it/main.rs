@@ -9,6 +9,7 @@ mod format_page;
 mod json;
 mod manifests;
 mod merkle;
+mod proofs;
 mod rotations;
 mod samples;
 mod segments;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use recorder_core::hash::{ChainHash, PartHash, TreeHash};
 use recorder_envelope::bundle::manifest::ManifestContent;
-use recorder_envelope::checkpoint::SignedCheckpoint;
+use recorder_envelope::checkpoint::{SignedCheckpoint, is_of_stream};
 use recorder_envelope::merkle::{CompactRange, leaf_hash, verify_inclusion};
 
 use super::Counts;
 use super::chain::Run;
-use super::signatures::is_of_stream;
+
 use crate::finding::{Finding, FindingCode, Findings, Place};
 use crate::limits::VerifyError;
 use crate::proofs::Paths;

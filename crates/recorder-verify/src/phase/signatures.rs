@@ -11,7 +11,7 @@ use recorder_core::identity::StreamId;
 use recorder_core::limits::CHECKPOINT_BYTES_MAX;
 use recorder_envelope::bundle::layout;
 use recorder_envelope::bundle::manifest::ManifestContent;
-use recorder_envelope::checkpoint::{self, SignedCheckpoint};
+use recorder_envelope::checkpoint::{SignedCheckpoint, is_of_stream};
 use recorder_envelope::dsse;
 use recorder_envelope::line::EnvelopeLine;
 use recorder_envelope::note::{ALGORITHM_ED25519, NoteSignature, key_hash};
@@ -347,12 +347,6 @@ fn read_checkpoint(
         findings.add(Finding::new(FindingCode::CheckpointMismatch, place(), detail));
     }
     Ok(Some(signed))
-}
-
-/// Whether an origin is that of the stream's log, under whatever log name.
-pub(crate) fn is_of_stream(origin: &str, stream: &StreamId) -> bool {
-    let suffix = checkpoint::origin("", stream);
-    origin.strip_suffix(&suffix).is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 impl Heads<'_> {
