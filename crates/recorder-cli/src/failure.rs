@@ -481,6 +481,8 @@ fn append(error: &AppendError) -> Class {
         AppendError::AttachmentUnreferenced { .. } => {
             Class::new("attachment_unreferenced", Exit::Refused)
         }
+        AppendError::EventTypeReserved { .. } => Class::new("event_type_reserved", Exit::Refused)
+            .hint("verifiers take keys from such events; record what happened under another type"),
         AppendError::BatchTooLarge { .. } => Class::new("batch_too_large", Exit::Usage),
         AppendError::StreamFull => Class::new("stream_full", Exit::Refused),
         AppendError::SignerRequired => Class::new("signer_required", Exit::Refused)

@@ -24,6 +24,7 @@ use crate::ids::IdSource;
 use crate::startup;
 use crate::stream::{Plan, Planner, StreamState};
 
+pub use append::is_reserved_event_type;
 pub use guarded::HEAD_ADOPTED;
 
 /// A prepared envelope and the attachments that come with it.

@@ -1,7 +1,7 @@
 //! Why the engine did not do what it was asked, by whose fault it is.
 
 use recorder_core::hash::AttachmentHash;
-use recorder_core::identity::{EnvelopeId, SegmentId};
+use recorder_core::identity::{EnvelopeId, EventType, SegmentId};
 use recorder_envelope::checkpoint::CheckpointError;
 use recorder_store::{CommitError, Corruption, ReadError};
 
@@ -40,6 +40,14 @@ pub enum AppendError {
     AttachmentUnreferenced {
         /// The attachment.
         content_hash: AttachmentHash,
+    },
+    /// The event type is the recorder's own. A verifier acts on such an event, and calls one out of place a forgery.
+    #[error("event type {event_type} is reserved for the recorder itself")]
+    EventTypeReserved {
+        /// Its place in the batch.
+        index: usize,
+        /// The event type.
+        event_type: EventType,
     },
     /// More envelopes than one batch may hold.
     #[error("batch has {count} envelopes; at most {count_max} are allowed")]

@@ -18,7 +18,7 @@ mod startup;
 mod stream;
 
 pub use config::{AutoSeal, RecorderConfig};
-pub use engine::{HEAD_ADOPTED, Recorder, Submission};
+pub use engine::{HEAD_ADOPTED, Recorder, Submission, is_reserved_event_type};
 pub use error::{AppendError, OpenError, SealError};
 pub use guard::{GuardMode, Guarding, HeadGuard};
 pub use receipt::{Receipt, SealReceipt};

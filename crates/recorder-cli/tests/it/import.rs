@@ -166,6 +166,21 @@ fn record_anomaly_records_the_rest_and_what_was_lost() {
 }
 
 #[test]
+fn an_event_that_verifiers_take_keys_from_is_refused_under_either_policy() {
+    let sandbox = Sandbox::unsigned();
+    let reserved = draft(2).replace("\"tool.call\"", "\"system.adapter.key_rotated\"");
+    assert_ne!(reserved, draft(2));
+    sandbox.write("in.jsonl", [draft(1), reserved, draft(3)].join("\n"));
+    let (code, answer) = sandbox.json(&["envelope", "import", "in.jsonl"]);
+    assert_eq!((code, codes(&answer)), (5, vec!["line 2 event_type_reserved".to_owned()]));
+    assert_eq!(stored(&sandbox), 0);
+    let policy = ["envelope", "import", "in.jsonl", "--policy", "record_anomaly"];
+    let answer = sandbox.json_ok(&policy);
+    assert_eq!(sums(&answer), (2, 0, 1));
+    assert_eq!(codes(&answer), ["line 2 event_type_reserved"]);
+}
+
+#[test]
 fn a_draft_that_stands_twice_is_a_replay_and_one_that_changed_is_none() {
     let sandbox = Sandbox::unsigned();
     sandbox.write("in.jsonl", [draft(1), draft(1), draft(2)].join("\n"));

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use recorder_core::hash::AttachmentHash;
-use recorder_core::identity::{EnvelopeId, StreamId, TenantId};
+use recorder_core::identity::{EnvelopeId, EventType, StreamId, TenantId};
 use recorder_core::limits::{BATCH_ENVELOPES_MAX, STORE_QUEUE_MAX};
 use recorder_envelope::attachment::Attachment;
 use recorder_envelope::envelope::{PreparedEnvelope, SealedEnvelope, UnsealedEnvelope};
+use recorder_envelope::rotation::RotationKind;
 use recorder_store::{CommitError, Corruption};
 
 use super::{Failed, Recorder, Submission, Writer, lock, refusal};
@@ -300,7 +301,11 @@ fn check_batch(submissions: &[Submission]) -> Result<(), AppendError> {
             count_max: BATCH_ENVELOPES_MAX,
         });
     }
-    for submission in submissions {
+    for (index, submission) in submissions.iter().enumerate() {
+        let event_type = &submission.prepared.fields().event_type;
+        if is_reserved_event_type(event_type) {
+            return Err(AppendError::EventTypeReserved { index, event_type: event_type.clone() });
+        }
         let refs = submission.prepared.fields().attachment_refs.as_slice();
         for attachment in &submission.attachments {
             if !refs.contains(attachment.reference()) {
@@ -310,6 +315,11 @@ fn check_batch(submissions: &[Submission]) -> Result<(), AppendError> {
         }
     }
     Ok(())
+}
+
+/// Whether only the recorder itself may record events of this type: verifiers take keys from them.
+pub fn is_reserved_event_type(event_type: &EventType) -> bool {
+    RotationKind::of_event(event_type.as_str()).is_some()
 }
 
 /// Each attachment once, by its hash.

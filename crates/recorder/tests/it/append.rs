@@ -15,6 +15,7 @@ over_both_stores!(
     attachments_come_once_and_serve_later_envelopes,
     an_attachment_that_nobody_brings_is_missing,
     an_attachment_that_nobody_refers_to_is_refused,
+    events_that_verifiers_take_keys_from_are_refused,
     tenants_have_streams_of_their_own,
 );
 
@@ -142,6 +143,25 @@ fn an_attachment_that_nobody_refers_to_is_refused(backing: Backing) {
     draft.attachments.push(attachment("stray"));
     let refused = world.append("a", vec![draft.into()]).unwrap_err();
     assert!(matches!(refused, AppendError::AttachmentUnreferenced { .. }), "{refused}");
+}
+
+fn events_that_verifiers_take_keys_from_are_refused(backing: Backing) {
+    let world = World::new(backing, Setup::signed());
+    for reserved in ["system.adapter.key_rotated", "system.adapter.key_rotated_break_glass"] {
+        let mut draft = world.draft();
+        draft.fields.event_type = reserved.parse().unwrap();
+        let batch = vec![world.draft().into(), draft.into()];
+        let refused = world.append("a", batch).unwrap_err();
+        assert!(
+            matches!(&refused, AppendError::EventTypeReserved { index: 1, event_type }
+                if event_type.as_str() == reserved),
+            "{refused}"
+        );
+    }
+    assert_eq!(world.store().streams().unwrap(), []);
+    let mut near = world.draft();
+    near.fields.event_type = "system.adapter.key_rotated.note".parse().unwrap();
+    world.append("a", vec![near.into()]).unwrap();
 }
 
 fn tenants_have_streams_of_their_own(backing: Backing) {

@@ -383,6 +383,7 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
             let place = batch.iter().position(|pending| pending.id() == *envelope_id)?;
             (place, "attachment_missing")
         }
+        AppendError::EventTypeReserved { index, .. } => (*index, "event_type_reserved"),
         AppendError::RepeatedEnvelope { .. }
         | AppendError::AttachmentUnreferenced { .. }
         | AppendError::BatchTooLarge { .. }

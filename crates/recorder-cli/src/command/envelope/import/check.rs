@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use recorder::Recorder;
+use recorder::{Recorder, is_reserved_event_type};
 use recorder_core::identity::{EnvelopeId, StreamId};
 use recorder_core::limits::LINE_BYTES_MAX;
 use recorder_core::time::UtcTimestamp;
@@ -111,6 +111,10 @@ fn check_against_store(
     prepared: &PreparedEnvelope,
 ) -> Result<Result<(), Refused>, Failure> {
     let (store, fields) = (recorder.store(), prepared.fields());
+    if is_reserved_event_type(&fields.event_type) {
+        let detail = format!("event type {} is reserved", fields.event_type);
+        return Ok(Err(Refused::line(line, "event_type_reserved", detail)));
+    }
     if let Some(stored) = store.envelope(stream, fields.envelope_id)? {
         return Ok(match says_the_same(&stored, prepared) {
             true => Ok(()),
