@@ -438,7 +438,9 @@ fn orders() -> Vec<Case> {
     let reject = |name, description, members: Members| {
         Case::reject(name, F::RotationInvalid, description, &members)
     };
-    let outdated = Rotation { old: Holder::Recorder, ..SECOND };
+    let outdated = Turn::honest(Rotation { old: Holder::Recorder, ..SECOND });
+    let mut revived = rotated(SigningPromise::Checkpoints, vec![Turn::honest(FIRST), outdated]);
+    sign_segment(&mut revived, 1, Holder::Recorder);
     let back = Rotation { new: Holder::Recorder, ..SECOND };
     vec![
         reject(
@@ -453,8 +455,8 @@ fn orders() -> Vec<Case> {
         ),
         reject(
             "rotation-by-outdated-key",
-            "A key that was rotated out rotates once more.",
-            two(Turn::honest(FIRST), Turn::honest(outdated)),
+            "A key that was rotated out seals and rotates once more.",
+            whole(&revived).members(),
         ),
         reject(
             "rotation-back",
