@@ -119,6 +119,9 @@ pub(crate) enum Command {
     Doctor(command::doctor::Doctor),
     /// Re-derive everything that the database holds
     Fsck(command::fsck::Fsck),
+    /// Assert what a deployment must be like, for pipelines
+    #[command(subcommand)]
+    Assurance(command::assurance::Assurance),
     /// Print a shell's completion script
     Completions(command::completions::Completions),
     /// Print or write the manual pages

@@ -1,5 +1,6 @@
 //! The commands, one file for each noun.
 
+pub(crate) mod assurance;
 pub(crate) mod attack;
 pub(crate) mod bundle;
 pub(crate) mod checkpoint;

@@ -68,6 +68,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Fsck(fsck) => fsck.run(context),
         Command::Signer(signer) => signer.run(context),
         Command::Config(config) => config.run(context),
+        Command::Assurance(assurance) => assurance.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),
     }

@@ -21,12 +21,14 @@ use crate::settings::Settings;
 pub(crate) struct Fsck {}
 
 #[derive(Serialize)]
-struct Checked {
-    clean: bool,
+pub(super) struct Checked {
+    /// Whether nothing is wrong.
+    pub(super) clean: bool,
     signatures_checked: bool,
     head_guard_compared: bool,
+    /// What was read, and what is wrong with it.
     #[serde(flatten)]
-    report: FsckReport,
+    pub(super) report: FsckReport,
 }
 
 impl Answer for Checked {
@@ -81,24 +83,24 @@ impl Checked {
 impl Fsck {
     /// Reads everything and names all that is wrong.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let settings = context.settings()?;
-        let keys = trusted_keys(&settings)?;
-        let store = context.reader(&settings)?;
-        let mut report = {
-            let progress = Progress::count(&context.output, "envelopes checked");
-            fsck::fsck(&*store, &keys, &mut |envelopes| progress.set(envelopes))?
-        };
-        let head_guard_compared = compare_heads(context, &settings, &*store, &mut report)?;
-        let clean = report.is_clean();
-        let signatures_checked = !keys.is_empty();
-        context.output.answer(&Checked {
-            clean,
-            signatures_checked,
-            head_guard_compared,
-            report,
-        })?;
+        let checked = check(context, &context.settings()?)?;
+        let clean = checked.clean;
+        context.output.answer(&checked)?;
         Ok(if clean { Exit::Done } else { Exit::Invalid })
     }
+}
+
+/// Reads everything that the settings name.
+pub(super) fn check(context: &Context, settings: &Settings) -> Result<Checked, Failure> {
+    let keys = trusted_keys(settings)?;
+    let store = context.reader(settings)?;
+    let mut report = {
+        let progress = Progress::count(&context.output, "envelopes checked");
+        fsck::fsck(&*store, &keys, &mut |envelopes| progress.set(envelopes))?
+    };
+    let head_guard_compared = compare_heads(context, settings, &*store, &mut report)?;
+    let (clean, signatures_checked) = (report.is_clean(), !keys.is_empty());
+    Ok(Checked { clean, signatures_checked, head_guard_compared, report })
 }
 
 /// Adds what the head guard has seen otherwise; says whether there is a guard.
