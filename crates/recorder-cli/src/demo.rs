@@ -224,11 +224,10 @@ fn attack_store(
     let place = find(&bytes, b"108150");
     let place = place.ok_or_else(|| step("attack")("the payload is not in the database file"))?;
     bytes[place] ^= 0x01;
-    let copy = directory.join("attacked.db");
+    let scratch = tempfile::tempdir().map_err(step("attack"))?;
+    let copy = scratch.path().join(STORE_NAME);
     recorder_fs::write_new(&copy, &bytes)?;
-    let outcome = fsck_copy(&copy, public_key);
-    std::fs::remove_file(&copy).map_err(step("attack"))?;
-    outcome
+    fsck_copy(&copy, public_key)
 }
 
 fn find(bytes: &[u8], text: &[u8]) -> Option<usize> {

@@ -27,6 +27,21 @@ fn the_demonstration_catches_every_attack_and_keeps_what_it_says() {
     assert_eq!(caught_by("attachment_swap"), ("attachments", "attachment_hash_mismatch"));
     assert_eq!(caught_by("signature_strip"), ("signatures", "checkpoint_missing"));
     assert_eq!(mode(&sandbox.path("kept/signer-key.pem")), 0o600);
+    let kept = std::fs::read_dir(sandbox.path("kept")).unwrap();
+    let mut names =
+        kept.map(|it| it.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "recorder.db",
+            "recorder.db-lock",
+            "refund-desk.recorder.zip",
+            "signer-key.pem",
+            "signer-passphrase",
+            "trust-root.json",
+        ]
+    );
     let bundle = "kept/refund-desk.recorder.zip";
     let verify = ["bundle", "verify", bundle, "--trust-root", "kept/trust-root.json"];
     assert_eq!(sandbox.json_ok(&verify)["verdict"], "valid");
