@@ -276,7 +276,7 @@ impl Story {
             (
                 "record",
                 format!(
-                    "{} spans from an OpenTelemetry exporter and {} attachments, in SQLite, each receipt after its fsync",
+                    "{} spans from an OpenTelemetry exporter, {} of them with a file, in SQLite, each receipt after its fsync",
                     self.recorded, self.attachments
                 ),
             ),
