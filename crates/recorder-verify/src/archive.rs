@@ -260,7 +260,13 @@ fn check_end(source: &dyn ReadAt, directory: &Directory, file_bytes: u64) -> Res
     }
     let mut found = vec![0; expected.len()];
     read_exact_at(source, directory_end, &mut found)?;
-    if found == expected { Ok(()) } else { Err(invalid("the end record is not a writer's")) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(invalid(
+            "the end record is not one that a writer of bundles makes; another program wrote or changed this file",
+        ))
+    }
 }
 
 fn read_directory(
@@ -337,7 +343,8 @@ fn read_entry(bytes: &mut DirectoryBytes<'_>) -> Result<ArchiveMember, ReadError
     let expected = central_header(&member.header(), member.header_offset);
     if entry != expected {
         let code = FindingCode::ArchiveDirectoryInvalid;
-        return Err(refuse(code, member.place(), "the directory entry is not a writer's"));
+        let detail = "the entry is not one that a writer of bundles makes; another program wrote or changed this file";
+        return Err(refuse(code, member.place(), detail));
     }
     bytes.at += expected.len();
     Ok(member)
