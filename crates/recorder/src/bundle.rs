@@ -101,8 +101,8 @@ pub struct Built {
 /// A bundle before it has a form: the manifest and its parts.
 struct Assembled {
     manifest: Manifest,
-    signature: Option<Vec<u8>>,
-    parts: Vec<Part>,
+    /// The manifest, its signature where there is one, then the parts that it lists: in the archive's order.
+    members: Vec<Part>,
 }
 
 /// The log that a bundle is tied to.
@@ -194,14 +194,17 @@ fn assemble(
         omitted_parent_ids,
         parts: parts.iter().map(Part::listed).collect(),
     });
-    let signature = request.signer.map(|key| sign(&manifest, key)).transpose()?;
-    Ok(Assembled { manifest, signature, parts })
+    let bytes = manifest.to_canonical();
+    let signature = request.signer.map(|key| sign(&bytes, key)).transpose()?;
+    let mut members = vec![Part::in_memory(layout::MANIFEST, bytes)];
+    members.extend(signature.map(|bytes| Part::in_memory(layout::MANIFEST_DSSE, bytes)));
+    members.extend(parts);
+    Ok(Assembled { manifest, members })
 }
 
-fn sign(manifest: &Manifest, key: &SecretKey) -> Result<Vec<u8>, BuildError> {
-    let bytes = manifest.to_canonical();
-    ManifestSignatures::sign(&bytes, key)
-        .to_json(&bytes)
+fn sign(manifest: &[u8], key: &SecretKey) -> Result<Vec<u8>, BuildError> {
+    ManifestSignatures::sign(manifest, key)
+        .to_json(manifest)
         .map_err(|error| BuildError::corrupt("manifest", error.to_string()))
 }
 

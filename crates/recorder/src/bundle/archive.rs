@@ -3,10 +3,8 @@
 use std::io::{self, Read, Write};
 
 use recorder_envelope::bundle::archive::ArchiveWriter;
-use recorder_envelope::bundle::layout;
 use recorder_store::Store;
 
-use super::part::Part;
 use super::{BuildError, BuildRequest, Built, Spool, assemble};
 
 /// Builds an archive and writes it to `out`, which needs not be seekable.
@@ -26,11 +24,7 @@ pub fn write_archive(
     let assembled = assemble(store, request, spool, progress)?;
     let mut counting = Counting { out, size_bytes: 0 };
     let mut archive = ArchiveWriter::new(&mut counting);
-    let manifest = Part::in_memory(layout::MANIFEST, assembled.manifest.to_canonical());
-    let signature =
-        assembled.signature.clone().map(|bytes| Part::in_memory(layout::MANIFEST_DSSE, bytes));
-    for part in [Some(&manifest), signature.as_ref()].into_iter().flatten().chain(&assembled.parts)
-    {
+    for part in &assembled.members {
         archive.member(&part.member(), &mut part.stored(spool)? as &mut dyn Read)?;
     }
     archive.finish()?;

@@ -6,11 +6,9 @@ use std::io::{Read as _, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use recorder_core::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_ENVELOPES_MAX};
-use recorder_envelope::bundle::layout;
 use recorder_envelope::json;
 use recorder_store::Store;
 
-use super::part::Part;
 use super::{BuildError, BuildRequest, Built, Spool, assemble};
 
 /// Builds a document of at most 32 MiB and writes it to `out`.
@@ -32,12 +30,8 @@ pub fn write_document(
     if parts_bytes > DOCUMENT_BYTES_MAX || content.envelope_count > DOCUMENT_ENVELOPES_MAX {
         return Err(too_large);
     }
-    let manifest = Part::in_memory(layout::MANIFEST, assembled.manifest.to_canonical());
-    let signature =
-        assembled.signature.clone().map(|bytes| Part::in_memory(layout::MANIFEST_DSSE, bytes));
     let mut members = BTreeMap::new();
-    for part in [Some(&manifest), signature.as_ref()].into_iter().flatten().chain(&assembled.parts)
-    {
+    for part in &assembled.members {
         let mut bytes = Vec::new();
         part.plain(spool)?.read_to_end(&mut bytes)?;
         members.insert(part.name.as_str(), embedded(&part.name, &bytes));
