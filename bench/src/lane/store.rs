@@ -106,16 +106,14 @@ fn scan_and_write(recorder: &Recorder, out: &mut File, size_bytes: u64) -> anyho
 fn proof(path: &Path, count: u64) -> anyhow::Result<Vec<Row>> {
     let recorder = data::open(path, Signing::Checkpoints)?;
     let (store, stream) = (&**recorder.store(), service::stream()?);
-    let reader = log::reader(store, &stream, count);
-    let root = merkle::root_at(&reader, count)?;
+    let root = merkle::root_at(&recorder.log_reader(&stream), count)?;
     let mut numbers = Numbers::new(SEED, count);
     let (mut made, mut checked, mut longest) = (Vec::new(), Vec::new(), 0);
     for _ in 0..200 {
         let position = numbers.below(count);
-        // A reader of its own for each proof, as each request has one: nothing is remembered from the last.
+        // A reader of its own for each proof, as each request has one: only the log's right edge is remembered.
         let (path, cost) = Processor::Process.cost(|| {
-            let reader = log::reader(store, &stream, count);
-            Ok(merkle::inclusion_proof(&reader, position, count)?)
+            Ok(merkle::inclusion_proof(&recorder.log_reader(&stream), position, count)?)
         })?;
         made.push(cost);
         longest = longest.max(path.len() * size_of::<TreeHash>());

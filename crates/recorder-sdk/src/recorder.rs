@@ -304,7 +304,7 @@ impl Recorder {
             None => self.checkpoint()?,
         };
         let (tree_size, leaf) = (checkpoint.tree_size, merkle::leaf_hash(&envelope.chain_hash));
-        let reader = log::reader(self.store(), &self.stream, tree_size);
+        let reader = self.engine.log_reader(&self.stream);
         let corrupt = |detail: String| ProveError::Corrupt { detail };
         let path = merkle::inclusion_proof(&reader, index, tree_size)
             .map_err(|error| corrupt(error.to_string()))?;

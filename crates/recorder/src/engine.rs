@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use recorder_core::identity::{StreamId, TenantId};
 use recorder_envelope::attachment::Attachment;
 use recorder_envelope::envelope::PreparedEnvelope;
+use recorder_envelope::merkle::TileReader;
 use recorder_envelope::signing::SecretKey;
 use recorder_store::{Commit, CommitError, ExpectedHead, Store};
 
@@ -21,6 +22,7 @@ use crate::config::RecorderConfig;
 use crate::error::{AppendError, OpenError};
 use crate::guard::{GuardError, GuardedHead, Guarding};
 use crate::ids::IdSource;
+use crate::log::{self, LogEdge, StoredTiles};
 use crate::startup;
 use crate::stream::{Plan, Planner, StreamState};
 
@@ -52,6 +54,8 @@ pub struct Recorder {
     guarding: Option<Guarding>,
     queue: Mutex<Vec<Arc<append::Waiting>>>,
     writer: Mutex<Writer>,
+    /// The right edge of each log as of its last commit, for readers: they never wait for the writer.
+    edges: Mutex<BTreeMap<TenantId, Arc<LogEdge>>>,
 }
 
 /// What only the writer holds.
@@ -118,8 +122,12 @@ impl Recorder {
                 streams.insert(stream.tenant_id, state);
             }
         }
+        let edge =
+            |(tenant, state): (&TenantId, &StreamState)| (tenant.clone(), state.edge.clone());
+        let edges = Mutex::new(streams.iter().map(edge).collect());
         let writer = Mutex::new(Writer { streams, guarded: BTreeMap::new(), latched: false });
-        Ok(Self { store, config, clock, ids, signer, guarding, queue: Mutex::default(), writer })
+        let queue = Mutex::default();
+        Ok(Self { store, config, clock, ids, signer, guarding, queue, writer, edges })
     }
 
     /// The store below.
@@ -150,6 +158,12 @@ impl Recorder {
     /// The stream of `tenant_id` at this recorder.
     pub fn stream_of(&self, tenant_id: &TenantId) -> StreamId {
         StreamId { tenant_id: tenant_id.clone(), recorder_id: self.config.recorder_id.clone() }
+    }
+
+    /// Reads nodes of the log of `stream`, for proofs in any tree up to the size that it had at its last commit.
+    pub fn log_reader<'a>(&'a self, stream: &'a StreamId) -> TileReader<StoredTiles<'a>> {
+        let edge = lock(&self.edges).get(&stream.tenant_id).cloned().unwrap_or_default();
+        log::reader_with_edge(&*self.store, stream, edge)
     }
 
     /// Whether the recorder stopped writing; it then has to be opened again.
@@ -232,6 +246,7 @@ impl Recorder {
         if must_guard {
             self.advance_guard(writer, &state).map_err(Failed::Unguarded)?;
         }
+        lock(&self.edges).insert(state.stream.tenant_id.clone(), Arc::clone(&state.edge));
         writer.streams.insert(state.stream.tenant_id.clone(), state);
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! A tile is written once, when its 256 hashes are there; what is not yet full is kept in memory and rebuilt
 //! from the last rows at start.
 
+use std::sync::Arc;
+
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_core::identity::StreamId;
 use recorder_envelope::merkle::{
@@ -21,6 +23,14 @@ impl LogEdge {
     /// Leaves in the log.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The hashes of `tile` so far; none where it is full or lies beyond the log.
+    fn partial_tile(&self, tile: TileCoordinates) -> &[TreeHash] {
+        let level = usize::from(tile.level);
+        let shift = (u32::from(tile.level) + 1) * u32::from(TILE_HEIGHT);
+        let is_edge = self.size.checked_shr(shift).unwrap_or(0) == tile.index;
+        self.levels.get(level).filter(|_| is_edge).map_or(&[], Vec::as_slice)
     }
 
     /// Rebuilds the edge of a log of `size` leaves from what is stored.
@@ -103,6 +113,7 @@ fn perfect_root(hashes: &[TreeHash]) -> TreeHash {
 pub struct StoredTiles<'a> {
     store: &'a dyn Store,
     stream: &'a StreamId,
+    edge: Option<Arc<LogEdge>>,
 }
 
 impl TileSource for StoredTiles<'_> {
@@ -116,19 +127,37 @@ impl TileSource for StoredTiles<'_> {
         let chain_hashes = self.store.chain_hashes(self.stream, first..first + count as u64)?;
         Ok(chain_hashes.iter().map(merkle::leaf_hash).collect())
     }
+
+    fn partial_tile(&self, tile: TileCoordinates) -> &[TreeHash] {
+        self.edge.as_ref().map_or(&[], |edge| edge.partial_tile(tile))
+    }
 }
 
-/// Reads nodes of the log of `stream` at `size`, for proofs and roots.
+/// Reads nodes of the log of `stream` at `size`, for proofs and roots. The right edge is made anew from the tiles
+/// below it; a recorder that remembers it answers sooner (`Recorder::log_reader`).
 pub fn reader<'a>(
     store: &'a dyn Store,
     stream: &'a StreamId,
     size: u64,
 ) -> TileReader<StoredTiles<'a>> {
-    TileReader::new(StoredTiles { store, stream }, size)
+    TileReader::new(StoredTiles { store, stream, edge: None }, size)
+}
+
+/// Reads nodes of the log of `stream` that ends in `edge`.
+pub(crate) fn reader_with_edge<'a>(
+    store: &'a dyn Store,
+    stream: &'a StreamId,
+    edge: Arc<LogEdge>,
+) -> TileReader<StoredTiles<'a>> {
+    let size = edge.size();
+    TileReader::new(StoredTiles { store, stream, edge: Some(edge) }, size)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
     use recorder_envelope::merkle::CompactRange;
 
     use super::*;
@@ -153,5 +182,64 @@ mod tests {
         written.sort();
         assert_eq!(written, expected);
         assert!(full.iter().all(|tile| tile.hashes.len() == TILE_WIDTH));
+    }
+
+    /// A log whose tiles are only counted as they are read: what an edge must spare.
+    struct Counted {
+        tiles: BTreeMap<TileCoordinates, Vec<TreeHash>>,
+        leaves: Vec<TreeHash>,
+        edge: LogEdge,
+        read_count: Cell<usize>,
+    }
+
+    impl TileSource for &Counted {
+        type Error = ();
+
+        fn full_tile(&self, tile: TileCoordinates) -> Result<Vec<TreeHash>, ()> {
+            self.read_count.update(|count| count + 1);
+            self.tiles.get(&tile).cloned().ok_or(())
+        }
+
+        fn leaf_hashes(&self, first: u64, count: usize) -> Result<Vec<TreeHash>, ()> {
+            self.read_count.update(|count| count + 1);
+            self.leaves.get(first as usize..first as usize + count).map(<[_]>::to_vec).ok_or(())
+        }
+
+        fn partial_tile(&self, tile: TileCoordinates) -> &[TreeHash] {
+            self.edge.partial_tile(tile)
+        }
+    }
+
+    #[test]
+    fn a_proof_beside_the_edge_is_the_same_and_reads_few_tiles() {
+        let (mut edge, mut full, mut leaves) = (LogEdge::default(), Vec::new(), Vec::new());
+        for number in 0..66_341_u32 {
+            let chain_hash =
+                ChainHash::from_bytes(recorder_core::hash::sha256(&[&number.to_be_bytes()]));
+            edge.push(&chain_hash, &mut full);
+            leaves.push(merkle::leaf_hash(&chain_hash));
+        }
+        let size = edge.size();
+        let tiles = full.into_iter().map(|tile| (tile.coordinates, tile.hashes)).collect();
+        let log = Counted { tiles, leaves, edge, read_count: Cell::default() };
+        let bare = Counted {
+            tiles: log.tiles.clone(),
+            leaves: log.leaves.clone(),
+            edge: LogEdge::default(),
+            read_count: Cell::default(),
+        };
+        for (position, tree_size) in
+            [(0, size), (65_535, size), (66_340, size), (66_000, 66_100), (70, 300), (12, 65_536)]
+        {
+            log.read_count.set(0);
+            let reader = TileReader::new(&log, size);
+            let path = merkle::inclusion_proof(&reader, position, tree_size).unwrap();
+            assert!(log.read_count.get() < 20, "{} reads", log.read_count.get());
+            let anew = TileReader::new(&bare, tree_size);
+            assert_eq!(path, merkle::inclusion_proof(&anew, position, tree_size).unwrap());
+            let root = merkle::root_at(&anew, tree_size).unwrap();
+            let leaf = &log.leaves[position as usize];
+            merkle::verify_inclusion(leaf, position, tree_size, &path, &root).unwrap();
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! whole read is `fsck`.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{ChainHash, TreeHash};
@@ -56,7 +57,7 @@ pub(crate) fn load(
         segment_count: head.segment_count,
         promise: strongest_promise(&head),
         predecessor,
-        edge,
+        edge: Arc::new(edge),
         open: head.open_segment.map(|open| OpenState {
             genesis: open.genesis,
             envelope_count: open.envelope_count,

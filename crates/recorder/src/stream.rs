@@ -86,7 +86,8 @@ pub(crate) struct StreamState {
     pub(crate) predecessor: Option<Predecessor>,
     /// The strongest promise so far.
     pub(crate) promise: SigningPromise,
-    pub(crate) edge: LogEdge,
+    /// Shared with those who read the log; copied when a plan appends.
+    pub(crate) edge: Arc<LogEdge>,
     pub(crate) checkpoint: Option<StoredCheckpoint>,
 }
 
@@ -102,7 +103,7 @@ impl StreamState {
             open: None,
             predecessor: None,
             promise: SigningPromise::None,
-            edge: LogEdge::default(),
+            edge: Arc::default(),
             checkpoint: None,
         }
     }
@@ -201,6 +202,7 @@ impl StreamState {
             Some(head) if open.envelope_count > 0 => head,
             _ => preimage::chain_start(&open.genesis.hash()),
         };
+        let edge = Arc::make_mut(&mut self.edge);
         for envelope in envelopes {
             let place = Place {
                 segment_id: open.genesis.segment_id,
@@ -217,7 +219,7 @@ impl StreamState {
             open.last_envelope_id = Some(id);
             open.envelope_count += 1;
             self.next_position += 1;
-            self.edge.push(&previous, &mut plan.tiles);
+            edge.push(&previous, &mut plan.tiles);
             sealed.push(envelope);
         }
         if !sealed.is_empty() {

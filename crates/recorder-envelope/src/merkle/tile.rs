@@ -112,6 +112,13 @@ pub trait TileSource {
     ///
     /// Where a leaf is absent or could not be read.
     fn leaf_hashes(&self, first: u64, count: usize) -> Result<Vec<TreeHash>, Self::Error>;
+
+    /// The hashes of a tile that is not yet full, where somebody remembers them; else none.
+    ///
+    /// They spare reading every full tile below.
+    fn partial_tile(&self, _tile: TileCoordinates) -> &[TreeHash] {
+        &[]
+    }
 }
 
 /// Why a node could not be read from tiles.
@@ -178,10 +185,12 @@ impl<S: TileSource> HashReader for TileReader<S> {
         if (index + 1) << level > self.size {
             return Err(TileReadError::NotComplete { level, index, size: self.size });
         }
+        let under = location.first..location.first + location.count;
         if location.tile.is_full_at(self.size) {
-            let hashes = self.full_tile(location.tile)?;
-            let last = location.first + location.count;
-            return Ok(perfect_root(&hashes[location.first..last]));
+            return Ok(perfect_root(&self.full_tile(location.tile)?[under]));
+        }
+        if let Some(hashes) = self.source.partial_tile(location.tile).get(under) {
+            return Ok(perfect_root(hashes));
         }
         if location.tile.level == 0 {
             return Ok(perfect_root(&self.leaf_hashes(location)?));
