@@ -5,9 +5,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::command;
+use crate::i18n::Locale;
 use crate::settings::{Flags, Key};
 
 /// Keeps evidence of what happened, and proves it to those who were not there.
@@ -35,6 +37,9 @@ pub(crate) struct Global {
     /// Leave out notes and progress
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Language of what people read; JSON is always in English [default: that of LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, global = true, value_name = "TAG", value_parser = locales())]
+    pub(crate) locale: Option<Locale>,
     /// Configuration file, TOML or JSON
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -62,6 +67,12 @@ pub(crate) struct Global {
     /// Open descriptor with the key's passphrase
     #[arg(long, global = true, value_name = "N")]
     pub(crate) passphrase_fd: Option<u32>,
+}
+
+/// The locales by their tags.
+fn locales() -> impl TypedValueParser<Value = Locale> {
+    PossibleValuesParser::new(Locale::all().map(Locale::tag))
+        .try_map(|tag| Locale::by_tag(&tag).ok_or("no such locale"))
 }
 
 impl Global {

@@ -14,10 +14,11 @@ use recorder_store::{SqliteOptions, SqliteStore, Store};
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::head_guard::FileGuard;
+use crate::i18n::{Locale, say};
 use crate::output::Output;
 use crate::passphrase::PassphraseSource;
 use crate::settings::{DEV_SEED_VARIABLE, Environment, HeadGuard, Profile, SealMode, Settings};
-use crate::signer::{self, DEV_NOTICE, Signer};
+use crate::signer::{self, Signer};
 
 /// What a command runs with.
 pub(crate) struct Context {
@@ -32,6 +33,11 @@ impl Context {
     /// Of this process.
     pub(crate) fn new(output: Output, global: Global) -> Self {
         Self { output, environment: Environment::of_process(), global }
+    }
+
+    /// The language of what is said to people; English under `--json`.
+    pub(crate) fn locale(&self) -> Locale {
+        self.output.locale()
     }
 
     /// The settings, with the configuration file that is found first.
@@ -84,7 +90,7 @@ impl Context {
     pub(crate) fn recorder(&self, settings: &Settings) -> Result<Recorder, Failure> {
         let signer = self.signer(settings)?;
         if signer.is_none() {
-            self.output.note("no signing key is configured: what is recorded will stay unproven");
+            self.output.note(say!(self.locale(), note.unsigned));
         }
         let store = SqliteStore::open(&settings.store, &options(settings))
             .map_err(|error| Failure::store(&settings.store, error))?;
@@ -95,8 +101,7 @@ impl Context {
         Ok(match self.guarding(settings) {
             Some(guarding) => Recorder::open_guarded(store, config, clock, ids, key, guarding)?,
             None => {
-                let note = "the head guard is off: an older copy of the database is not noticed";
-                self.output.note(note);
+                self.output.note(say!(self.locale(), note.unguarded));
                 Recorder::open(store, config, clock, ids, key)?
             }
         })
@@ -171,7 +176,7 @@ impl Context {
 
     fn announce(&self, settings: &Settings) {
         if self.signer_is_seed(settings) {
-            self.output.set_notice(DEV_NOTICE);
+            self.output.set_notice(say!(self.locale(), note.dev_key));
         }
     }
 }

@@ -15,6 +15,7 @@ use recorder_verify::{Authenticity, Report, Verdict};
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::i18n::say;
 use crate::settings::Environment;
 
 /// Heads that are looked at.
@@ -98,15 +99,18 @@ impl KeptHeads {
     pub(crate) fn keep(&self, context: &Context, report: &Report) {
         match self.advance(report) {
             Ok(None) => {}
-            Ok(Some((Swap::Done, new))) => context.output.note(&format!(
-                "kept the head of {} at size {}, for the next bundle",
-                new.checkpoint().origin(),
-                new.checkpoint().tree_size()
+            Ok(Some((Swap::Done, new))) => context.output.note(&say!(
+                context.locale(),
+                note.head_kept,
+                origin = new.checkpoint().origin(),
+                size = new.checkpoint().tree_size(),
             )),
             Ok(Some((Swap::Moved, _))) => {
-                context.output.note("another verification kept a head meanwhile");
+                context.output.note(say!(context.locale(), note.head_kept_meanwhile));
             }
-            Err(error) => context.output.note(&format!("the head could not be kept: {error}")),
+            Err(error) => {
+                context.output.note(&say!(context.locale(), note.head_not_kept, error = error));
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod demo;
 mod escape;
 mod failure;
 mod head_guard;
+mod i18n;
 mod kept_heads;
 mod lines;
 mod output;
@@ -27,22 +28,25 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde::Serialize;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Global};
 use context::Context;
 use failure::{Exit, Failure};
+use i18n::Locale;
 use output::{Answer, Output, Page};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let exit = match Arguments::try_parse_from(&arguments) {
         Ok(parsed) => run(parsed),
-        Err(error) => explain(&error, wants_json(&arguments)),
+        Err(error) => explain(&error, wants_json(&arguments), wanted_locale(&arguments)),
     };
     ExitCode::from(exit.code())
 }
 
 fn run(arguments: Arguments) -> Exit {
-    let output = Output::new(arguments.global.json, arguments.global.quiet);
+    let Global { json, quiet, locale, .. } = arguments.global;
+    let output = Output::new(json, quiet, locale.unwrap_or_else(locale_of_environment));
+    output.announce_locale();
     let context = Context::new(output, arguments.global);
     match dispatch(arguments.command, &context) {
         Ok(exit) => exit,
@@ -79,10 +83,23 @@ fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
 }
 
+/// The locale that the arguments before `--` or the environment name; asked when they could not be parsed.
+fn wanted_locale(arguments: &[OsString]) -> Locale {
+    let texts = arguments.iter().take_while(|argument| *argument != "--");
+    let texts: Vec<&str> = texts.map(|argument| argument.to_str().unwrap_or_default()).collect();
+    let joined = texts.iter().find_map(|text| text.strip_prefix("--locale="));
+    let apart = || texts.windows(2).find(|pair| pair[0] == "--locale").map(|pair| pair[1]);
+    joined.or_else(apart).and_then(Locale::by_tag).unwrap_or_else(locale_of_environment)
+}
+
+fn locale_of_environment() -> Locale {
+    Locale::of_environment(|name| std::env::var(name).ok())
+}
+
 /// Answers what could not be parsed: a request for help or for the version, or wrong usage.
-fn explain(error: &clap::Error, json: bool) -> Exit {
+fn explain(error: &clap::Error, json: bool, locale: Locale) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let output = Output::new(json, false);
+    let output = Output::new(json, false, locale);
     let text = error.render().to_string();
     if !json {
         if escape::is_clean(&text) {

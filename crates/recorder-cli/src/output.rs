@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::failure::Failure;
+use crate::i18n::{Locale, Plain, say};
 
 /// What a command has to say, as JSON (its serialisation) and as lines for people.
 pub(crate) trait Answer: Serialize {
@@ -52,12 +53,18 @@ impl Tone {
 pub(crate) struct Page<'a> {
     out: &'a mut dyn Write,
     colour: bool,
+    locale: Locale,
 }
 
 impl<'a> Page<'a> {
     /// Writes to `out`.
-    pub(crate) fn new(out: &'a mut dyn Write, colour: bool) -> Self {
-        Self { out, colour }
+    pub(crate) fn new(out: &'a mut dyn Write, colour: bool, locale: Locale) -> Self {
+        Self { out, colour, locale }
+    }
+
+    /// The language of what is written.
+    pub(crate) fn locale(&self) -> Locale {
+        self.locale
     }
 
     /// One line.
@@ -90,8 +97,10 @@ impl<'a> Page<'a> {
     }
 
     /// A name and its value, the values in one column.
-    pub(crate) fn field(&mut self, name: &str, value: &str) -> io::Result<()> {
-        self.pieces(&[(Tone::Faint, &format!("{name:<19}")), (Tone::Plain, value)])
+    pub(crate) fn field(&mut self, label: &Plain, value: &str) -> io::Result<()> {
+        let width = self.locale.label_width() + 1;
+        let label = label.text(self.locale);
+        self.pieces(&[(Tone::Faint, &format!("{label:<width$}")), (Tone::Plain, value)])
     }
 
     /// Rows in columns as wide as their widest cell.
@@ -122,6 +131,7 @@ fn padded(cells: &[String], widths: &[usize]) -> String {
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
+    locale: Locale,
     notice: Cell<Option<&'static str>>,
 }
 
@@ -148,9 +158,24 @@ struct FailureObject<'a> {
 }
 
 impl Output {
-    /// Answers as JSON or for people; `quiet` leaves out notes and progress.
-    pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, notice: Cell::new(None) }
+    /// Answers as JSON, which is always in English, or for people; `quiet` leaves out notes and progress.
+    pub(crate) fn new(json: bool, quiet: bool, locale: Locale) -> Self {
+        let locale = if json { Locale::ENGLISH } else { locale };
+        Self { json, quiet, locale, notice: Cell::new(None) }
+    }
+
+    /// The language of what is said.
+    pub(crate) fn locale(&self) -> Locale {
+        self.locale
+    }
+
+    /// Says, in that language and in English, if nobody vouches for the words that are about to come.
+    pub(crate) fn announce_locale(&self) {
+        if self.locale.is_by_machine() {
+            for locale in [self.locale, Locale::ENGLISH] {
+                self.note(&say!(locale, locale.by_machine, language = self.locale.name()));
+            }
+        }
     }
 
     /// Whether a person may watch progress on standard error.
@@ -172,7 +197,7 @@ impl Output {
         } else {
             let stdout = io::stdout();
             let mut out = io::BufWriter::new(stdout.lock());
-            let mut page = Page::new(&mut out, colour_on(&stdout));
+            let mut page = Page::new(&mut out, colour_on(&stdout), self.locale);
             answer.print(&mut page).and_then(|()| out.flush())
         };
         forgive_closed_pipe(written).map_err(Failure::Output)
@@ -187,7 +212,7 @@ impl Output {
 
     /// Says something that should not be missed.
     pub(crate) fn warn(&self, text: &str) {
-        self.diagnose(&[(Tone::Warning, "warning: "), (Tone::Plain, text)]);
+        self.prefixed(Tone::Warning, say!(self.locale, output.warning), text);
     }
 
     /// Says why the command failed.
@@ -205,24 +230,28 @@ impl Output {
             let _ = self.write_json(&FailureDocument { error });
             return;
         }
-        self.diagnose(&[(Tone::Bad, "error: "), (Tone::Plain, &message)]);
+        self.prefixed(Tone::Bad, say!(self.locale, output.error), &message);
         if let Some(hint) = &class.hint {
-            self.diagnose(&[(Tone::Strong, "hint: "), (Tone::Plain, hint)]);
+            self.prefixed(Tone::Strong, say!(self.locale, output.hint), hint);
         }
+    }
+
+    fn prefixed(&self, tone: Tone, prefix: &str, text: &str) {
+        self.diagnose(&[(tone, prefix), (tone, ": "), (Tone::Plain, text)]);
     }
 
     /// Says, on lines of its own, what was wrong with the arguments.
     pub(crate) fn complain(&self, text: &str) {
         let stderr = io::stderr();
         // Nobody is left to tell when standard error fails.
-        let _ = Page::new(&mut stderr.lock(), false).block(text);
+        let _ = Page::new(&mut stderr.lock(), false, self.locale).block(text);
     }
 
     fn diagnose(&self, pieces: &[(Tone, &str)]) {
         let stderr = io::stderr();
         let colour = colour_on(&stderr);
         // Nobody is left to tell when standard error fails.
-        let _ = Page::new(&mut stderr.lock(), colour).pieces(pieces);
+        let _ = Page::new(&mut stderr.lock(), colour, self.locale).pieces(pieces);
     }
 
     fn write_json<T: Serialize>(&self, answer: &T) -> io::Result<()> {
@@ -260,7 +289,7 @@ mod tests {
 
     fn printed(colour: bool, print: impl FnOnce(&mut Page<'_>) -> io::Result<()>) -> String {
         let mut bytes = Vec::new();
-        print(&mut Page::new(&mut bytes, colour)).unwrap();
+        print(&mut Page::new(&mut bytes, colour, Locale::ENGLISH)).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 

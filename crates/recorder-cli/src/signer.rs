@@ -18,10 +18,6 @@ use zeroize::Zeroizing;
 use crate::passphrase::{PassphraseError, PassphraseSource};
 use crate::settings::{DEV_SEED_VARIABLE, Environment, Profile, Settings};
 
-/// What every output says while a seed from the environment signs.
-pub(crate) const DEV_NOTICE: &str =
-    "profile dev: signed with a seed from the environment, which proves nothing";
-
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignerError {

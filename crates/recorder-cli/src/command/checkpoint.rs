@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 use crate::output::{Answer, Page};
 
 /// Looks at checkpoints.
@@ -56,7 +57,7 @@ impl Checkpoint {
         let note = SignedCheckpoint::parse(stored.note.as_bytes()).map_err(Failure::Checkpoint)?;
         let behind = head.next_position.saturating_sub(stored.tree_size);
         if behind > 0 {
-            context.output.note(&format!("{behind} envelopes came after this checkpoint"));
+            context.output.note(&say!(context.locale(), note.behind_checkpoint, count = behind));
         }
         context.output.answer(&Shown {
             origin: note.checkpoint().origin().to_owned(),

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::context::Context;
 use crate::demo;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 
 /// Shows the whole story: record, seal, bundle, verify, then catch every lie.
 #[derive(Args, Debug)]
@@ -30,9 +31,7 @@ impl Demo {
             }
             None => temporary.path(),
         };
-        context
-            .output
-            .note("recording, sealing, verifying and attacking; this takes a few seconds");
+        context.output.note(say!(context.locale(), demo.takes_seconds));
         let mut story = demo::run(directory)?;
         if self.keep.is_none() {
             story.kept = None;

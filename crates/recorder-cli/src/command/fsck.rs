@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -42,9 +43,9 @@ impl Answer for Checked {
         if report.finding_count > listed {
             page.line(&format!("and {} more", report.finding_count - listed))?;
         }
-        page.field("streams", &report.streams.to_string())?;
-        page.field("segments", &report.segments.to_string())?;
-        page.field("envelopes", &report.envelopes.to_string())?;
+        page.field(&label::streams, &report.streams.to_string())?;
+        page.field(&label::segments, &report.segments.to_string())?;
+        page.field(&label::envelopes, &report.envelopes.to_string())?;
         if report.payloads_erased > 0 {
             let erased = format!(
                 "{} payloads are gone; only their commitments are left",
@@ -52,9 +53,9 @@ impl Answer for Checked {
             );
             page.pieces(&[(Tone::Warning, "erased             "), (Tone::Plain, &erased)])?;
         }
-        page.field("attachments", &report.attachments.to_string())?;
-        page.field("signatures", &report.signatures.to_string())?;
-        page.field("head guard", if self.head_guard_compared { "compared" } else { "none" })?;
+        page.field(&label::attachments, &report.attachments.to_string())?;
+        page.field(&label::signatures, &report.signatures.to_string())?;
+        page.field(&label::head_guard, if self.head_guard_compared { "compared" } else { "none" })?;
         if self.clean {
             page.pieces(&[(Tone::Good, "clean: "), (Tone::Plain, self.meaning())])
         } else {

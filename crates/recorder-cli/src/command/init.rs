@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::command::signer::KEY_NAME;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 use crate::settings::{FILE_NAME, GUARD_NAME, Key, STORE_NAME, Settings, Value};
 use crate::signer::{self, SignerError};
@@ -49,10 +50,10 @@ impl Answer for Done {
         for file in &self.files {
             page.pieces(&[(Tone::Good, "wrote "), (Tone::Plain, &file.display().to_string())])?;
         }
-        page.field("stream", &format!("{}/{}", self.tenant_id, self.recorder_id))?;
+        page.field(&label::stream, &format!("{}/{}", self.tenant_id, self.recorder_id))?;
         if let (Some(key_id), Some(verifier_key)) = (&self.key_id, &self.verifier_key) {
-            page.field("key id", &key_id.to_string())?;
-            page.field("verifier key", verifier_key)?;
+            page.field(&label::key_id, &key_id.to_string())?;
+            page.field(&label::verifier_key, verifier_key)?;
         }
         page.line("")?;
         page.pieces(&[(Tone::Strong, "Next steps")])?;

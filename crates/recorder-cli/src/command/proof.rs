@@ -7,6 +7,13 @@ use clap::Subcommand;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::{Locale, say};
+
+/// What JSON calls a proof that an envelope is in the log.
+const INCLUSION: &str = "inclusion";
+
+/// What JSON calls a proof that the log was only extended.
+const CONSISTENCY: &str = "consistency";
 
 /// Makes and checks proofs.
 #[derive(Debug, Subcommand)]
@@ -15,6 +22,14 @@ pub(crate) enum Proof {
     Export(export::Export),
     /// Check a proof offline
     Verify(verify::Verify),
+}
+
+/// What people call a kind of proof.
+fn kind(locale: Locale, kind: &str) -> &'static str {
+    match kind {
+        INCLUSION => say!(locale, proof.inclusion),
+        _ => say!(locale, proof.consistency),
+    }
 }
 
 impl Proof {

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 
 /// Looks after segments.
@@ -53,13 +54,16 @@ impl Answer for Opened {
 
 impl Answer for SealReceipt {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("sealed", &self.segment_id.to_string())?;
-        page.field("envelopes", &self.envelope_count.to_string())?;
-        page.field("chain head", &self.chain_head.to_string())?;
-        page.field("seal hash", &self.seal_hash.to_string())?;
-        page.field("log size", &self.tree_size.to_string())?;
-        page.field("log root", &self.root_hash.to_string())?;
-        page.field("signed", if self.signed { "yes" } else { "no: no signing key is configured" })
+        page.field(&label::sealed, &self.segment_id.to_string())?;
+        page.field(&label::envelopes, &self.envelope_count.to_string())?;
+        page.field(&label::chain_head, &self.chain_head.to_string())?;
+        page.field(&label::seal_hash, &self.seal_hash.to_string())?;
+        page.field(&label::log_size, &self.tree_size.to_string())?;
+        page.field(&label::log_root, &self.root_hash.to_string())?;
+        page.field(
+            &label::signed,
+            if self.signed { "yes" } else { "no: no signing key is configured" },
+        )
     }
 }
 
@@ -182,21 +186,27 @@ impl Status {
 
 impl Answer for Status {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("stream", &format!("{}/{}", self.tenant_id, self.recorder_id))?;
-        page.field("envelopes", &self.envelope_count.to_string())?;
-        page.field("segments", &self.segment_count.to_string())?;
+        page.field(&label::stream, &format!("{}/{}", self.tenant_id, self.recorder_id))?;
+        page.field(&label::envelopes, &self.envelope_count.to_string())?;
+        page.field(&label::segments, &self.segment_count.to_string())?;
         let text = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
-        page.field("last recorded at", &text(self.last_recorded_at.map(|at| at.to_string())))?;
-        page.field("chain head", &text(self.chain_head.map(|hash| hash.to_string())))?;
+        page.field(
+            &label::last_recorded_at,
+            &text(self.last_recorded_at.map(|at| at.to_string())),
+        )?;
+        page.field(&label::chain_head, &text(self.chain_head.map(|hash| hash.to_string())))?;
         let segment = |row: &Row| format!("{} ({} envelopes)", row.segment_id, row.envelope_count);
-        page.field("open segment", &text(self.open_segment.as_ref().map(segment)))?;
-        page.field("last sealed", &text(self.last_sealed_segment.as_ref().map(segment)))?;
+        page.field(&label::open_segment, &text(self.open_segment.as_ref().map(segment)))?;
+        page.field(&label::last_sealed, &text(self.last_sealed_segment.as_ref().map(segment)))?;
         let behind = |size: u64| match self.envelope_count.saturating_sub(size) {
             0 => format!("size {size}, covers everything"),
             rest => format!("size {size}, {rest} envelopes came after it"),
         };
-        page.field("checkpoint", &text(self.checkpoint_size.map(behind)))?;
-        page.field("checkpoint root", &text(self.checkpoint_root.map(|root| root.to_string())))
+        page.field(&label::checkpoint, &text(self.checkpoint_size.map(behind)))?;
+        page.field(
+            &label::checkpoint_root,
+            &text(self.checkpoint_root.map(|root| root.to_string())),
+        )
     }
 }
 

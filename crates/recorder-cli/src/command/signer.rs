@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page};
 use crate::settings::{Profile, Settings};
 use crate::signer::{self, SignerError};
@@ -62,11 +63,11 @@ impl KeyAnswer {
 impl Answer for KeyAnswer {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
         if let Some(path) = &self.path {
-            page.field("key file", &path.display().to_string())?;
+            page.field(&label::key_file, &path.display().to_string())?;
         }
-        page.field("key id", &self.key_id.to_string())?;
-        page.field("public key", &self.public_key)?;
-        page.field("verifier key", &self.verifier_key)
+        page.field(&label::key_id, &self.key_id.to_string())?;
+        page.field(&label::public_key, &self.public_key)?;
+        page.field(&label::verifier_key, &self.verifier_key)
     }
 }
 

@@ -17,6 +17,7 @@ mod import;
 mod json;
 mod kept_heads;
 mod kill;
+mod locale;
 mod proofs;
 mod query;
 mod recording;

@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::command::query::{parse_positions, parse_prefix, range};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -121,15 +122,15 @@ impl BuiltAnswer {
 impl Answer for BuiltAnswer {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
         page.pieces(&[(Tone::Good, "wrote "), (Tone::Plain, &self.path.display().to_string())])?;
-        page.field("bundle", &self.bundle_id)?;
-        page.field("sha256", &self.sha256.to_string())?;
-        page.field("bytes", &self.size_bytes.to_string())?;
-        page.field("envelopes", &self.envelope_count.to_string())?;
-        page.field("segments", &self.segment_count.to_string())?;
-        page.field("attachments", &self.attachment_count.to_string())?;
-        page.field("log size", &self.tree_size.to_string())?;
+        page.field(&label::bundle, &self.bundle_id)?;
+        page.field(&label::sha256, &self.sha256.to_string())?;
+        page.field(&label::bytes, &self.size_bytes.to_string())?;
+        page.field(&label::envelopes, &self.envelope_count.to_string())?;
+        page.field(&label::segments, &self.segment_count.to_string())?;
+        page.field(&label::attachments, &self.attachment_count.to_string())?;
+        page.field(&label::log_size, &self.tree_size.to_string())?;
         if self.checkpointed {
-            page.field("checkpoint", "signed, covers every envelope in it")
+            page.field(&label::checkpoint, "signed, covers every envelope in it")
         } else {
             page.pieces(&[
                 (Tone::Warning, "no signed checkpoint: "),

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 
 /// Looks into a bundle without verifying it.
@@ -37,19 +38,19 @@ impl Answer for Inspected {
             Form::Document => "document",
         };
         let yes = |is: bool| if is { "yes" } else { "no" };
-        page.field("bundle", &bundle.bundle_id.to_string())?;
-        page.field("form", form)?;
-        page.field("stream", &bundle.stream.to_string())?;
-        page.field("created at", &bundle.created_at.to_string())?;
-        page.field("selector", &selector_text(bundle))?;
-        page.field("envelopes", &bundle.envelope_count.to_string())?;
-        page.field("parents left out", &bundle.omitted_parent_count.to_string())?;
-        page.field("attachments", &bundle.attachment_count.to_string())?;
-        page.field("withheld", &bundle.withheld_count.to_string())?;
-        page.field("log size", &bundle.tree_size.to_string())?;
-        page.field("log root", &bundle.root_hash.to_string())?;
-        page.field("checkpoint", yes(bundle.has_checkpoint))?;
-        page.field("manifest signature", yes(bundle.has_signature))?;
+        page.field(&label::bundle, &bundle.bundle_id.to_string())?;
+        page.field(&label::form, form)?;
+        page.field(&label::stream, &bundle.stream.to_string())?;
+        page.field(&label::created_at, &bundle.created_at.to_string())?;
+        page.field(&label::selector, &selector_text(bundle))?;
+        page.field(&label::envelopes, &bundle.envelope_count.to_string())?;
+        page.field(&label::parents_left_out, &bundle.omitted_parent_count.to_string())?;
+        page.field(&label::attachments, &bundle.attachment_count.to_string())?;
+        page.field(&label::withheld, &bundle.withheld_count.to_string())?;
+        page.field(&label::log_size, &bundle.tree_size.to_string())?;
+        page.field(&label::log_root, &bundle.root_hash.to_string())?;
+        page.field(&label::checkpoint, yes(bundle.has_checkpoint))?;
+        page.field(&label::manifest_signature, yes(bundle.has_signature))?;
         page.line("")?;
         page.table(&["segment", "envelopes", "included", "sealed"], &rows(bundle))
     }

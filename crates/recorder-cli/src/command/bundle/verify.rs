@@ -23,6 +23,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::kept_heads::KeptHeads;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
@@ -356,14 +357,15 @@ impl Verified {
     }
 
     fn print_subject(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("file", &self.file)?;
+        page.field(&label::file, &self.file)?;
         let Some(subject) = &self.subject else {
-            return page.field("bundle", "its manifest was refused, so nothing else was looked at");
+            return page
+                .field(&label::bundle, "its manifest was refused, so nothing else was looked at");
         };
-        page.field("bundle", &subject.bundle_id.to_string())?;
-        page.field("stream", &subject.stream.to_string())?;
-        page.field("envelopes", &subject.envelope_count.to_string())?;
-        page.field("log size", &subject.tree_size.to_string())
+        page.field(&label::bundle, &subject.bundle_id.to_string())?;
+        page.field(&label::stream, &subject.stream.to_string())?;
+        page.field(&label::envelopes, &subject.envelope_count.to_string())?;
+        page.field(&label::log_size, &subject.tree_size.to_string())
     }
 
     fn print_findings(&self, page: &mut Page<'_>) -> io::Result<()> {

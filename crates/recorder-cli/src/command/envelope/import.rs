@@ -26,6 +26,7 @@ use self::refused::{Anomaly, Refused};
 use super::record::repeated_time;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::lines::{Line, Lines};
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
@@ -87,9 +88,9 @@ fn is_zero(count: &u64) -> bool {
 
 impl Answer for Imported {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("accepted", &self.accepted.to_string())?;
-        page.field("replayed", &self.replayed.to_string())?;
-        page.field("rejected", &self.rejected.to_string())?;
+        page.field(&label::accepted, &self.accepted.to_string())?;
+        page.field(&label::replayed, &self.replayed.to_string())?;
+        page.field(&label::rejected, &self.rejected.to_string())?;
         for anomaly in &self.anomalies {
             let place = format!("{}: ", anomaly.path);
             let code = format!(" [{}]", anomaly.code);

@@ -17,6 +17,7 @@ use recorder_envelope::json::CanonicalPayload;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
 use crate::output::{Answer, Page};
 
 /// Stands for standard input where a file is expected.
@@ -74,17 +75,17 @@ pub(crate) struct RecordWithAttachments {
 
 impl Answer for Receipt {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("envelope", &self.envelope_id.to_string())?;
-        page.field("segment", &self.segment_id.to_string())?;
-        page.field("sequence", &self.sequence.to_string())?;
-        page.field("position", &self.position.to_string())?;
-        page.field("recorded at", &self.recorded_at.to_string())?;
-        page.field("payload commitment", &self.payload_commitment.to_string())?;
-        page.field("content hash", &self.content_hash.to_string())?;
-        page.field("chain hash", &self.chain_hash.to_string())?;
-        page.field("durability", self.durability)?;
+        page.field(&label::envelope, &self.envelope_id.to_string())?;
+        page.field(&label::segment, &self.segment_id.to_string())?;
+        page.field(&label::sequence, &self.sequence.to_string())?;
+        page.field(&label::position, &self.position.to_string())?;
+        page.field(&label::recorded_at, &self.recorded_at.to_string())?;
+        page.field(&label::payload_commitment, &self.payload_commitment.to_string())?;
+        page.field(&label::content_hash, &self.content_hash.to_string())?;
+        page.field(&label::chain_hash, &self.chain_hash.to_string())?;
+        page.field(&label::durability, self.durability)?;
         if self.replayed {
-            page.field("replayed", "yes: it was recorded before, and nothing was added")?;
+            page.field(&label::replayed, "yes: it was recorded before, and nothing was added")?;
         }
         Ok(())
     }

@@ -14,8 +14,11 @@ use recorder_envelope::tlog_proof::{ChainLink, ConsistencyProof, InclusionProof}
 use recorder_store::{ReadError, Store, StoredCheckpoint};
 use serde::Serialize;
 
+use super::{CONSISTENCY, INCLUSION};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page};
 use crate::settings::Settings;
 
@@ -57,11 +60,11 @@ struct Exported {
 
 impl Answer for Exported {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field("proof of", self.kind)?;
-        page.field("log", &self.origin)?;
-        page.field("checkpoint size", &self.tree_size.to_string())?;
-        page.field("hashes", &self.hash_count.to_string())?;
-        page.field("file", &self.file)
+        page.field(&label::proof_of, super::kind(page.locale(), self.kind))?;
+        page.field(&label::log, &self.origin)?;
+        page.field(&label::checkpoint_size, &self.tree_size.to_string())?;
+        page.field(&label::hashes, &self.hash_count.to_string())?;
+        page.field(&label::file, &self.file)
     }
 }
 
@@ -70,6 +73,7 @@ struct Log<'a> {
     store: &'a dyn Store,
     settings: &'a Settings,
     checkpoint: SignedCheckpoint,
+    locale: Locale,
 }
 
 impl Export {
@@ -80,10 +84,11 @@ impl Export {
         let stored = self.checkpoint(&*store, &settings)?;
         let checkpoint = SignedCheckpoint::parse(stored.note.as_bytes());
         let checkpoint = checkpoint.map_err(Failure::Checkpoint)?;
-        let log = Log { store: &*store, settings: &settings, checkpoint };
+        let locale = context.locale();
+        let log = Log { store: &*store, settings: &settings, checkpoint, locale };
         let (proof, mut exported) = match self.from_size {
             Some(from_size) => log.consistency(from_size)?,
-            None => log.inclusion(self.position(&*store, &settings)?)?,
+            None => log.inclusion(self.position(&*store, &settings, locale)?)?,
         };
         recorder_fs::write_new(&self.output, proof.as_bytes())?;
         exported.size_bytes = proof.len();
@@ -106,12 +111,17 @@ impl Export {
         stored.ok_or(Failure::NoCheckpoint)
     }
 
-    fn position(&self, store: &dyn Store, settings: &Settings) -> Result<u64, Failure> {
+    fn position(
+        &self,
+        store: &dyn Store,
+        settings: &Settings,
+        locale: Locale,
+    ) -> Result<u64, Failure> {
         match (self.position, self.envelope) {
             (Some(position), _) => Ok(position),
             (None, Some(id)) => match store.envelope(&settings.stream, id)? {
                 Some(envelope) => Ok(envelope.place.position),
-                None => Err(Failure::NotProvable(format!("no envelope {id} is recorded"))),
+                None => Err(Failure::NotProvable(say!(locale, proof.no_envelope, id = id))),
             },
             (None, None) => Err(Failure::Internal("a proof of nothing".to_owned())),
         }
@@ -126,7 +136,7 @@ impl Log<'_> {
     fn inclusion(&self, position: u64) -> Result<(String, Exported), Failure> {
         let size = self.tree_size();
         if position >= size {
-            let text = format!("position {position} is not under the checkpoint of size {size}");
+            let text = say!(self.locale, proof.not_under, position = position, size = size);
             return Err(Failure::NotProvable(text));
         }
         let envelope = self.envelope(position)?;
@@ -139,29 +149,29 @@ impl Log<'_> {
         let nodes = recorder::log::reader(self.store, &self.settings.stream, size);
         let path = merkle::inclusion_proof(&nodes, position, size).map_err(unreadable)?;
         let exported =
-            Exported { position: Some(position), ..self.exported("inclusion", path.len()) };
+            Exported { position: Some(position), ..self.exported(INCLUSION, path.len()) };
         let extra = Some(link.to_canonical());
         let proof = InclusionProof::new(extra, position, path, self.checkpoint.clone());
         let proof = proof.map_err(|error| Failure::Internal(error.to_string()))?;
         // A proof that does not hold is never written: the database then contradicts its own checkpoint.
-        proof.verify(&link.leaf()).map_err(|error| contradiction(&error))?;
+        proof.verify(&link.leaf()).map_err(|error| self.contradiction(&error))?;
         Ok((proof.render(), exported))
     }
 
     fn consistency(&self, from_size: u64) -> Result<(String, Exported), Failure> {
         let size = self.tree_size();
         if from_size > size {
-            let text = format!("size {from_size} is beyond the checkpoint of size {size}");
+            let text = say!(self.locale, proof.beyond, from = from_size, size = size);
             return Err(Failure::NotProvable(text));
         }
         let nodes = recorder::log::reader(self.store, &self.settings.stream, size);
         let path = merkle::consistency_proof(&nodes, from_size, size).map_err(unreadable)?;
         let old_root = merkle::root_at(&nodes, from_size).map_err(unreadable)?;
         let exported =
-            Exported { from_size: Some(from_size), ..self.exported("consistency", path.len()) };
+            Exported { from_size: Some(from_size), ..self.exported(CONSISTENCY, path.len()) };
         let proof = ConsistencyProof::new(from_size, path, self.checkpoint.clone());
         let proof = proof.map_err(|error| Failure::Internal(error.to_string()))?;
-        proof.verify(&old_root).map_err(|error| contradiction(&error))?;
+        proof.verify(&old_root).map_err(|error| self.contradiction(&error))?;
         Ok((proof.render(), exported))
     }
 
@@ -177,7 +187,8 @@ impl Log<'_> {
                 std::ops::ControlFlow::Break(())
             },
         )?;
-        found.ok_or_else(|| Failure::NotProvable(format!("nothing is stored at {position}")))
+        let missing = || say!(self.locale, proof.nothing_at, position = position);
+        found.ok_or_else(|| Failure::NotProvable(missing()))
     }
 
     fn previous(&self, envelope: &SealedEnvelope) -> Result<ChainHash, Failure> {
@@ -185,11 +196,17 @@ impl Log<'_> {
         let place = &envelope.place;
         if place.sequence > 0 {
             let before = self.store.chain_hashes(stream, place.position - 1..place.position)?;
-            return before.first().copied().ok_or_else(|| missing("the chain hash before it"));
+            let missing = || Failure::NotProvable(say!(self.locale, proof.no_link).to_owned());
+            return before.first().copied().ok_or_else(missing);
         }
         let segment = self.store.segment(stream, place.segment_id)?;
-        let segment = segment.ok_or_else(|| missing("its segment"))?;
+        let missing = || Failure::NotProvable(say!(self.locale, proof.no_segment).to_owned());
+        let segment = segment.ok_or_else(missing)?;
         Ok(preimage::chain_start(&segment.genesis.hash()))
+    }
+
+    fn contradiction(&self, error: &merkle::ProofError) -> Failure {
+        Failure::NotProvable(say!(self.locale, proof.contradiction, error = error))
     }
 
     fn exported(&self, kind: &'static str, hash_count: usize) -> Exported {
@@ -206,17 +223,9 @@ impl Log<'_> {
     }
 }
 
-fn missing(what: &str) -> Failure {
-    Failure::NotProvable(format!("{what} is not stored"))
-}
-
 fn unreadable(error: ReadProofError<TileReadError<ReadError>>) -> Failure {
     match error {
         ReadProofError::Read(TileReadError::Source(error)) => Failure::Read(error),
         other => Failure::NotProvable(other.to_string()),
     }
-}
-
-fn contradiction(error: &merkle::ProofError) -> Failure {
-    Failure::NotProvable(format!("what is stored does not lead to the checkpoint: {error}"))
 }

@@ -2,6 +2,7 @@
 //!
 //! As with bundles, no configuration file is read. Cosignatures of witnesses are not checked here, and said not to be.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,11 @@ use recorder_envelope::tlog_proof::{
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use serde::Serialize;
 
+use super::{CONSISTENCY, INCLUSION};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 
 /// Checks a proof. Exits with 0 if it holds, 3 if it does not.
@@ -70,47 +74,46 @@ struct Verified {
 
 impl Answer for Verified {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         match &self.fault {
             Some(fault) => {
-                page.pieces(&[(Tone::Bad, "INVALID: "), (Tone::Plain, fault)])?;
-                return page.line("Nothing is proven by this.");
+                let word = say!(locale, verdict.invalid);
+                page.pieces(&[(Tone::Bad, word), (Tone::Bad, ": "), (Tone::Plain, fault)])?;
+                return page.line(say!(locale, proof.proves_nothing));
             }
-            None => page.pieces(&[(Tone::Good, "VALID")])?,
+            None => page.pieces(&[(Tone::Good, say!(locale, verdict.valid))])?,
         }
-        page.field("proof of", self.kind)?;
+        page.field(&label::proof_of, super::kind(locale, self.kind))?;
         let mut field = |name, value: Option<String>| match value {
             Some(value) => page.field(name, &value),
             None => Ok(()),
         };
-        field("log", self.origin.clone())?;
-        field("log size", self.tree_size.map(|size| size.to_string()))?;
-        field("signed by", self.key_id.map(|key_id| key_id.to_string()))?;
-        field("position", self.position.map(|position| position.to_string()))?;
-        field("content hash", self.content_hash.map(|hash| hash.to_string()))?;
+        field(&label::log, self.origin.clone())?;
+        field(&label::log_size, self.tree_size.map(|size| size.to_string()))?;
+        field(&label::signed_by, self.key_id.map(|key_id| key_id.to_string()))?;
+        field(&label::position, self.position.map(|position| position.to_string()))?;
+        field(&label::content_hash, self.content_hash.map(|hash| hash.to_string()))?;
         field(
-            "recorded at",
-            self.recorded_at.map(|time| format!("{time}, by the recorder's clock")),
+            &label::recorded_at,
+            self.recorded_at.map(|time| say!(locale, proof.by_own_clock, time = time)),
         )?;
-        field("extends size", self.from_size.map(|size| size.to_string()))?;
+        field(&label::extends_size, self.from_size.map(|size| size.to_string()))?;
         page.line("")?;
-        page.line(self.meaning())
+        page.line(self.meaning(locale))
     }
 }
 
 impl Verified {
-    fn meaning(&self) -> &'static str {
+    fn meaning(&self, locale: Locale) -> &'static str {
         match (self.kind, self.envelope_matched) {
-            ("inclusion", Some(true)) => {
-                "this very envelope is in the log at that position; not proven: the segment that it names, and what \
-                 others have cosigned"
-            }
-            ("inclusion", _) => {
-                "an envelope with that content hash is in the log; --envelope FILE shows which one it is"
-            }
-            _ => {
-                "the log begins with the one whose checkpoint you hold: nothing of it was changed or removed"
-            }
+            (INCLUSION, Some(true)) => say!(locale, proof.means_this_envelope),
+            (INCLUSION, _) => say!(locale, proof.means_an_envelope),
+            _ => say!(locale, proof.means_extension),
         }
+    }
+
+    fn refused(kind: &'static str, fault: String) -> Self {
+        Self { kind, fault: Some(fault), ..Self::default() }
     }
 
     fn about(kind: &'static str, checkpoint: &SignedCheckpoint) -> Self {
@@ -144,8 +147,8 @@ impl Verify {
         let believed = self.believed()?;
         let bytes = recorder_fs::read_bounded(&self.file, PROOF_BYTES_MAX)?;
         let verified = match bytes.starts_with(HEADER.as_bytes()) {
-            true => self.inclusion(&bytes, &believed)?,
-            false => self.consistency(&bytes, &believed)?,
+            true => self.inclusion(&bytes, &believed, context.locale())?,
+            false => self.consistency(&bytes, &believed, context.locale())?,
         };
         let exit = if verified.valid { Exit::Done } else { Exit::Invalid };
         context.output.answer(&verified)?;
@@ -163,23 +166,29 @@ impl Verify {
         key.map(Believed::Key).map_err(refused)
     }
 
-    fn inclusion(&self, bytes: &[u8], believed: &Believed) -> Result<Verified, Failure> {
+    fn inclusion(
+        &self,
+        bytes: &[u8],
+        believed: &Believed,
+        locale: Locale,
+    ) -> Result<Verified, Failure> {
         if self.known_head.is_some() {
-            let text =
-                "--known-head belongs to a proof of consistency, and this is one of inclusion";
+            let text = say!(locale, proof.head_without_consistency);
             return Err(Failure::Usage(text.to_owned()));
         }
-        let kind = "inclusion";
+        let malformed = |error: &dyn Display| {
+            Verified::refused(
+                INCLUSION,
+                say!(locale, proof.not_a_proof_of_inclusion, error = error),
+            )
+        };
         let proof = match InclusionProof::parse(bytes) {
             Ok(proof) => proof,
-            Err(error) => return Ok(malformed(kind, &error)),
+            Err(error) => return Ok(malformed(&error)),
         };
         let link = proof.extra().map(ChainLink::from_canonical);
         let Some(Ok(link)) = link else {
-            return Ok(malformed(
-                kind,
-                &"its extra line does not lead from an envelope to the log",
-            ));
+            return Ok(malformed(&say!(locale, proof.extra_line)));
         };
         let line = self.envelope.as_deref().map(read_line).transpose()?;
         let verified = Verified {
@@ -188,54 +197,64 @@ impl Verify {
             recorded_at: Some(link.recorded_at),
             envelope_matched: line
                 .as_ref()
-                .map(|line| is_envelope(&link, proof.index(), line).is_ok()),
-            ..Verified::about(kind, proof.checkpoint())
+                .map(|line| is_envelope(&link, proof.index(), line, locale).is_ok()),
+            ..Verified::about(INCLUSION, proof.checkpoint())
         };
-        let matches = line.map_or(Ok(()), |line| is_envelope(&link, proof.index(), &line));
+        let matches = line.map_or(Ok(()), |line| is_envelope(&link, proof.index(), &line, locale));
         let held = proof.verify(&link.leaf()).map_err(|error| error.to_string());
-        let signed = self.signer(proof.checkpoint(), believed);
+        let signed = self.signer(proof.checkpoint(), believed, locale);
         Ok(verified.concluded(signed.and_then(|key| held.and(matches).map(|()| key))))
     }
 
-    fn consistency(&self, bytes: &[u8], believed: &Believed) -> Result<Verified, Failure> {
-        let kind = "consistency";
+    fn consistency(
+        &self,
+        bytes: &[u8],
+        believed: &Believed,
+        locale: Locale,
+    ) -> Result<Verified, Failure> {
         let proof = match ConsistencyProof::parse(bytes) {
             Ok(proof) => proof,
-            Err(error) => return Ok(malformed(kind, &error)),
+            Err(error) => {
+                let fault = say!(locale, proof.not_a_proof_of_consistency, error = error);
+                return Ok(Verified::refused(CONSISTENCY, fault));
+            }
         };
         let Some(path) = &self.known_head else {
-            let text =
-                "--known-head names the earlier checkpoint, which must not come with the proof";
-            return Err(Failure::Usage(text.to_owned()));
+            return Err(Failure::Usage(say!(locale, proof.head_missing).to_owned()));
         };
         let bytes = recorder_fs::read_bounded(path, CHECKPOINT_BYTES_MAX)?;
         let known = SignedCheckpoint::parse(&bytes).map_err(Failure::Checkpoint)?;
         let verified = Verified {
             from_size: Some(proof.old_size()),
-            ..Verified::about(kind, proof.checkpoint())
+            ..Verified::about(CONSISTENCY, proof.checkpoint())
         };
-        let held = extends(&proof, &known);
-        let signed = self.signer(proof.checkpoint(), believed);
+        let held = extends(&proof, &known, locale);
+        let signed = self.signer(proof.checkpoint(), believed, locale);
         Ok(verified.concluded(signed.and_then(|key| held.map(|()| key))))
     }
 
     /// The key whose signature on the checkpoint counts.
-    fn signer(&self, checkpoint: &SignedCheckpoint, believed: &Believed) -> Result<KeyId, String> {
+    fn signer(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        believed: &Believed,
+        locale: Locale,
+    ) -> Result<KeyId, String> {
         let body = checkpoint.checkpoint();
         if self.origin.as_deref().is_some_and(|origin| origin != body.origin()) {
-            return Err(format!("the checkpoint is of the log {}", body.origin()));
+            return Err(say!(locale, proof.of_log, origin = body.origin()));
         }
         let holds = |key: &PublicKey| checkpoint.verify_log_signature(key);
         match believed {
             Believed::Key(key) => match holds(key) {
                 Ok(()) => Ok(key.key_id()),
-                Err(error) => Err(format!("the checkpoint: {error}")),
+                Err(error) => Err(say!(locale, proof.checkpoint_does_not_hold, error = error)),
             },
             Believed::Root(root) => {
                 let may = |key: &&TrustedKey| may_sign(key, body.origin(), body.tree_size());
                 let mut signers = root.keys().iter().filter(may);
                 let signer = signers.find(|key| holds(key.public_key()).is_ok());
-                let nobody = "no key that the trust root holds for this log, at this size, signed the checkpoint";
+                let nobody = say!(locale, proof.signed_by_nobody);
                 signer.map(TrustedKey::key_id).ok_or_else(|| nobody.to_owned())
             }
         }
@@ -253,10 +272,6 @@ fn may_sign(key: &TrustedKey, origin: &str, tree_size: u64) -> bool {
         && key.covers(tree_size.saturating_sub(1))
 }
 
-fn malformed(kind: &'static str, error: &dyn std::fmt::Display) -> Verified {
-    Verified { kind, fault: Some(format!("not a proof of {kind}: {error}")), ..Verified::default() }
-}
-
 /// The bytes of one line, with or without its line end.
 fn read_line(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = recorder_fs::read_bounded(path, LINE_BYTES_MAX as u64 + 1)?;
@@ -266,20 +281,24 @@ fn read_line(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn is_envelope(link: &ChainLink, position: u64, line: &[u8]) -> Result<(), String> {
-    let line =
-        EnvelopeLine::parse(line).map_err(|error| format!("the envelope's line: {error}"))?;
+fn is_envelope(link: &ChainLink, position: u64, line: &[u8], locale: Locale) -> Result<(), String> {
+    let line = EnvelopeLine::parse(line)
+        .map_err(|error| say!(locale, proof.line_refused, error = error))?;
     link.check(position, &line).map_err(|error| error.to_string())
 }
 
-fn extends(proof: &ConsistencyProof, known: &SignedCheckpoint) -> Result<(), String> {
+fn extends(
+    proof: &ConsistencyProof,
+    known: &SignedCheckpoint,
+    locale: Locale,
+) -> Result<(), String> {
     let (new, old) = (proof.checkpoint().checkpoint(), known.checkpoint());
     if new.origin() != old.origin() {
-        return Err(format!("the known checkpoint is of another log, {}", old.origin()));
+        return Err(say!(locale, proof.known_of_other_log, origin = old.origin()));
     }
     if proof.old_size() != old.tree_size() {
         let (proven, known) = (proof.old_size(), old.tree_size());
-        return Err(format!("the proof is from size {proven}, the known checkpoint is of {known}"));
+        return Err(say!(locale, proof.known_of_other_size, proven = proven, known = known));
     }
     proof.verify(&old.root()).map_err(|error| error.to_string())
 }
