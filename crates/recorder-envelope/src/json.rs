@@ -15,13 +15,13 @@
 
 mod canonicalizer;
 mod error;
-mod escape;
-mod number;
+pub(crate) mod escape;
+pub(crate) mod number;
 mod objects;
 mod order;
 mod payload;
 mod reader;
-mod scan;
+pub(crate) mod scan;
 mod typed;
 mod writer;
 

@@ -3,6 +3,7 @@
 //! The format is described once, in `docs/spec/evidence-format.md`; each module names the section that it
 //! implements. There is no store, no clock, no randomness and no file in this crate.
 
+pub mod adapter;
 pub mod attachment;
 pub mod bundle;
 pub mod checkpoint;
@@ -15,6 +16,7 @@ pub mod line;
 pub mod merkle;
 pub mod note;
 pub mod preimage;
+pub mod redaction;
 pub mod rotation;
 pub mod segment;
 pub mod selector;

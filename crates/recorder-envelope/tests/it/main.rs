@@ -10,6 +10,7 @@ mod json;
 mod manifests;
 mod merkle;
 mod proofs;
+mod redaction;
 mod rotations;
 mod samples;
 mod segments;
