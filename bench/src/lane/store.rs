@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use recorder::{Recorder, log};
+use recorder::Recorder;
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{ChainHash, TreeHash};
 use recorder_envelope::merkle;
