@@ -3,6 +3,7 @@
 //! Deliberately absent: anything the product needs at run time.
 
 mod bench;
+mod controls;
 mod fuzz;
 mod step;
 mod test;
@@ -24,6 +25,8 @@ enum Command {
     Tidy,
     /// Build the benches optimised and run them with the given arguments.
     Bench(bench::Arguments),
+    /// Take each control of the threat model out, one at a time, and see its tests fail.
+    Controls(controls::Arguments),
     /// Run every fuzz target for a while.
     Fuzz(fuzz::Arguments),
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Controls(arguments) => controls::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match done {

@@ -31,7 +31,15 @@ fn check(root: &Path) -> anyhow::Result<Vec<String>> {
     findings.extend(features::check(&features::read(root)?));
     findings.extend(sources::check(&files));
     findings.extend(documents::check(&files));
+    findings.extend(check_controls(&files));
     Ok(findings)
+}
+
+fn check_controls(files: &tree::Files) -> Vec<String> {
+    let is_source = |(path, _): &(&String, &Option<String>)| path.ends_with(".rs");
+    let sources = files.iter().filter(is_source).filter_map(|(_, text)| text.as_deref());
+    let sources = sources.collect::<Vec<_>>().join("\n");
+    crate::controls::check(|path| files.get(path)?.as_deref(), &sources)
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ const MACHINE_ROOTS: &[(&str, &str)] = &[("/wo", "rk/"), ("/ro", "ot/"), ("/ho",
 const REGISTRY_SETTINGS: &[(&str, &str)] =
     &[("index", "-url"), ("replace", "-with"), ("registry", "-mirror")];
 
+/// The page that names the test of each control.
+const THREAT_MODEL: &str = "docs/threat-model.md";
+
 /// The only place that a Cargo.lock may name.
 const REGISTRY: &str = "source = \"registry+https://github.com/rust-lang/crates.io-index\"";
 
@@ -34,7 +37,7 @@ const DATA: &[&str] = &[".json", ".jsonl", ".ndjson", ".txt", ".lock"];
 
 /// Names each broken reference, machine path and foreign registry.
 pub(super) fn check(files: &Files) -> Vec<String> {
-    let mut findings = Vec::new();
+    let mut findings = unknown_tests(files);
     for (path, text) in files {
         let Some(text) = text else { continue };
         for (number, line) in (1..).zip(text.lines()) {
@@ -43,6 +46,24 @@ pub(super) fn check(files: &Files) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Long names in the threat model are tests, and are somewhere in the sources.
+fn unknown_tests(files: &Files) -> Vec<String> {
+    let Some(Some(page)) = files.get(THREAT_MODEL) else { return Vec::new() };
+    let is_name = |word: &str| {
+        word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let names = page.split('`').skip(1).step_by(2).filter(|word| word.len() > 20 && is_name(word));
+    let is_source = |path: &str| path.ends_with(".rs") || path.ends_with(".py");
+    let holds = |name: &str| {
+        let text = |(path, text): (&String, &Option<String>)| {
+            is_source(path) && text.as_ref().is_some_and(|text| text.contains(name))
+        };
+        files.iter().any(text)
+    };
+    let gone = names.filter(|name| !holds(name));
+    gone.map(|name| format!("{THREAT_MODEL}: there is no test {name}")).collect()
 }
 
 fn check_line(path: &str, line: &str, files: &Files) -> Vec<String> {
