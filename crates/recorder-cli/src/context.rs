@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use recorder::clock::{Clock as _, SystemClock};
 use recorder::guard::{self, Comparison};
+use recorder::guard_files::FileGuard;
 use recorder::ids::SystemIds;
 use recorder::{AutoSeal, GuardMode, Guarding, Recorder, RecorderConfig};
 use recorder_core::time::RecordedAt;
@@ -13,7 +14,6 @@ use recorder_store::{SqliteOptions, SqliteStore, Store};
 
 use crate::arguments::Global;
 use crate::failure::Failure;
-use crate::head_guard::FileGuard;
 use crate::i18n::{Locale, say};
 use crate::output::Output;
 use crate::passphrase::PassphraseSource;

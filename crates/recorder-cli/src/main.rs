@@ -10,7 +10,6 @@ mod context;
 mod demo;
 mod escape;
 mod failure;
-mod head_guard;
 mod i18n;
 mod kept_heads;
 mod lines;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::recorder::clock::{Clock, SystemClock};
+use ::recorder::guard_files::FileGuard;
 use ::recorder::ids::{IdSource, SystemIds};
-use ::recorder::{AutoSeal, RecorderConfig};
+use ::recorder::{AutoSeal, GuardMode, Guarding, RecorderConfig};
 use recorder_envelope::signing::{PublicKey, SecretKey};
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use recorder_store::{MemoryStore, SqliteOptions, SqliteStore, Store};
@@ -49,6 +50,8 @@ pub struct RecorderBuilder {
     auto_seal: AutoSeal,
     sign_envelopes: bool,
     startup_verification_depth: Option<u64>,
+    head_guard: Option<(PathBuf, GuardMode)>,
+    adopt_head: bool,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
 }
@@ -66,6 +69,8 @@ impl RecorderBuilder {
             auto_seal: AutoSeal::NONE,
             sign_envelopes: false,
             startup_verification_depth: None,
+            head_guard: None,
+            adopt_head: false,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         }
@@ -127,6 +132,24 @@ impl RecorderBuilder {
         self
     }
 
+    /// Keeps the last head of each stream in files in `directory`, apart from the database, and opens no database
+    /// that does not extend them: one that was put back, cut or exchanged is refused by name.
+    ///
+    /// The guard is worth its distance from the database: another disk, another owner. Without one, nothing but a
+    /// newer checkpoint in other hands tells an older copy of the database from the newest.
+    #[must_use]
+    pub fn head_guard(mut self, directory: impl Into<PathBuf>, mode: GuardMode) -> Self {
+        self.head_guard = Some((directory.into(), mode));
+        self
+    }
+
+    /// Takes the streams as they are where the guard knows nothing of them, once, and records in each that it did.
+    #[must_use]
+    pub fn adopt_head(mut self) -> Self {
+        self.adopt_head = true;
+        self
+    }
+
     /// Takes the time from `clock`: for tests and reproducible output.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -161,7 +184,15 @@ impl RecorderBuilder {
             config.startup_verification_depth = depth;
         }
         let store = open_store(&self.store.ok_or(OpenError::StoreMissing)?)?;
-        let engine = ::recorder::Recorder::open(store, config, self.clock, self.ids, self.signer)?;
+        let (clock, ids, signer) = (self.clock, self.ids, self.signer);
+        let engine = match self.head_guard {
+            None => ::recorder::Recorder::open(store, config, clock, ids, signer)?,
+            Some((directory, mode)) => {
+                let guard = Arc::new(FileGuard::new(directory));
+                let guarding = Guarding { guard, mode, adopt_head: self.adopt_head };
+                ::recorder::Recorder::open_guarded(store, config, clock, ids, signer, guarding)?
+            }
+        };
         Ok(Recorder::new(engine, tenant_id, self.trust_root))
     }
 }

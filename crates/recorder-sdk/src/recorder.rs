@@ -5,7 +5,7 @@ use std::io::Cursor as MemorySpool;
 use ::recorder::bundle::{AnchorAt, BuildRequest, Compression, write_archive};
 use ::recorder::ids::NoRandomness;
 use ::recorder::query::{self, Page};
-use ::recorder::{AppendError, Receipt, SealError, SealReceipt, Submission, log};
+use ::recorder::{AppendError, Receipt, SealError, SealReceipt, Submission};
 use recorder_core::filter::{Cursor, EnvelopeFilter, PageSize};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId, TenantId};
 use recorder_envelope::attachment::Attachment;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod error;
 pub mod fsck;
 pub mod guard;
+pub mod guard_files;
 pub mod ids;
 pub mod log;
 pub mod query;

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recorder-envelope", &["recorder-core"]),
     ("recorder-verify", &["recorder-envelope"]),
     ("recorder-store", &["recorder-envelope"]),
-    ("recorder", &["recorder-store"]),
+    ("recorder", &["recorder-store", "recorder-fs"]),
     ("recorder-sdk", &["recorder", "recorder-verify"]),
     ("recorder-otel-adapter", &["recorder-envelope"]),
     ("recorder-decision-gate-adapter", &["recorder-envelope"]),

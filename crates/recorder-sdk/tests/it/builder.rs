@@ -1,7 +1,8 @@
 //! What cannot be set up is refused before anything is opened.
+#![expect(clippy::disallowed_methods, reason = "puts an older copy of a database of its own back")]
 
 use recorder_sdk::prelude::*;
-use recorder_sdk::{AppendError, OpenError, RecordError};
+use recorder_sdk::{AppendError, GuardMode, OpenError, RecordError};
 
 use crate::{builder, database, event, key};
 
@@ -66,4 +67,29 @@ fn another_signer_than_before_is_refused() {
     let without = builder(StoreKind::Sqlite(path), 3).build().unwrap();
     let refused = without.record(event(2)).unwrap_err();
     assert!(matches!(refused, RecordError::Append(AppendError::SignerRequired)), "{refused}");
+}
+
+#[test]
+fn an_older_copy_of_the_database_is_refused_beside_its_guard() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = database(&directory);
+    let guard = directory.path().canonicalize().unwrap().join("guard");
+    let guarded = |store: StoreKind, seed: u64| {
+        builder(store, seed).signer(key()).head_guard(&guard, GuardMode::Strict)
+    };
+    let recorder = guarded(StoreKind::CreateSqlite(path.clone()), 1).build().unwrap();
+    recorder.record(event(0)).unwrap();
+    drop(recorder);
+    let old = std::fs::read(&path).unwrap();
+    guarded(StoreKind::Sqlite(path.clone()), 2).build().unwrap().record(event(1)).unwrap();
+    std::fs::write(&path, old).unwrap();
+    for store in [StoreKind::Sqlite(path.clone()), StoreKind::Sqlite(path.clone())] {
+        let refused = refusal(guarded(store, 3).adopt_head());
+        assert!(refused.to_string().contains("rolled back"), "{refused}");
+    }
+    builder(StoreKind::Sqlite(path.clone()), 4).signer(key()).build().unwrap();
+    std::fs::remove_dir_all(&guard).unwrap();
+    let refused = refusal(guarded(StoreKind::Sqlite(path.clone()), 5));
+    assert!(refused.to_string().contains("missing"), "{refused}");
+    guarded(StoreKind::Sqlite(path), 6).adopt_head().build().unwrap();
 }

@@ -7,22 +7,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use recorder::guard::{GUARDED_HEAD_BYTES_MAX, GuardError, GuardedHead, HeadGuard};
 use recorder_core::hash::sha256;
 use recorder_fs::{CasFile, FileError, Swap};
+
+use crate::guard::{GUARDED_HEAD_BYTES_MAX, GuardError, GuardedHead, HeadGuard};
 
 /// Logs of which heads are looked at in one directory.
 const HEADS_MAX: usize = 10_000;
 
 /// Heads in the files of one directory.
 #[derive(Debug)]
-pub(crate) struct FileGuard {
+pub struct FileGuard {
     directory: PathBuf,
 }
 
 impl FileGuard {
     /// The heads in `directory`, which is made with the first of them.
-    pub(crate) fn new(directory: PathBuf) -> Self {
+    pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
