@@ -1,0 +1,114 @@
+//! TLS 1.3, and nothing older: the certificate, its key, and who issues client certificates.
+//!
+//! The provider is ring; there is no system library. Deliberately absent: revocation lists, session tickets, and early
+//! data, which would let a request be replayed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use recorder_fs::FileError;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+
+/// Bytes of a file with certificates: a long chain, or some hundred issuers.
+const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a private key: RSA with 16,384 bits.
+const KEY_BYTES_MAX: u64 = 64 << 10;
+
+/// Where the material for TLS lies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub cert_path: PathBuf,
+    /// Its private key.
+    pub key_path: PathBuf,
+    /// Issuers of client certificates; with them every client must present one.
+    pub client_ca_path: Option<PathBuf>,
+}
+
+/// Which of the files is at fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TlsFile {
+    /// The chain.
+    Certificate,
+    /// The key.
+    Key,
+    /// The issuers.
+    ClientCa,
+}
+
+/// Why a file for TLS was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct TlsError {
+    /// Which one.
+    pub file: TlsFile,
+    /// What is wrong with it. No secret is in it.
+    pub detail: String,
+}
+
+impl TlsError {
+    fn new(file: TlsFile, detail: impl Into<String>) -> Self {
+        Self { file, detail: detail.into() }
+    }
+}
+
+/// Reads the files and makes of them what a listener needs.
+///
+/// # Errors
+///
+/// `TlsError` names the file: not read, not PEM, empty, or a key that is not that of the certificate.
+pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    let chain = certificates(TlsFile::Certificate, &files.cert_path)?;
+    let key = private_key(&files.key_path)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| TlsError::new(TlsFile::Key, error.to_string()))?;
+    let builder = match &files.client_ca_path {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let refused = |detail: String| TlsError::new(TlsFile::ClientCa, detail);
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(TlsFile::ClientCa, path)? {
+                roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(
+                verifier.build().map_err(|error| refused(error.to_string()))?,
+            )
+        }
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsError::new(TlsFile::Key, "is not the key of the certificate")
+        }
+        error => TlsError::new(TlsFile::Certificate, error.to_string()),
+    })?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Arc::new(config))
+}
+
+fn certificates(file: TlsFile, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let bytes = recorder_fs::read_bounded(path, CERTIFICATE_BYTES_MAX)
+        .map_err(|error| TlsError::new(file, error.to_string()))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match read {
+        Ok(found) if found.is_empty() => Err(TlsError::new(file, "holds no certificate in PEM")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(TlsError::new(file, format!("is not PEM: {error}"))),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let refused = |error: FileError| TlsError::new(TlsFile::Key, error.to_string());
+    let bytes = recorder_fs::read_secret(path, KEY_BYTES_MAX).map_err(refused)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
+        TlsError::new(TlsFile::Key, format!("holds no private key in PEM: {error}"))
+    })
+}
