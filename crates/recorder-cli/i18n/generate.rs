@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::catalog::{COUNT, Catalog, Piece, Provenance, Text};
 
-/// The section of names that stand in a column before their values; its width is known for each locale.
-const LABELS: &str = "label";
+/// Sections of which the texts stand in one column; its width is known for each locale.
+const COLUMNS: &[&str] = &["answer", "check", "check_state", "label", "question"];
 
 /// The contents of the module `texts`.
 pub(crate) fn generate(catalogs: &[Catalog]) -> String {
@@ -24,8 +24,8 @@ pub(crate) fn generate(catalogs: &[Catalog]) -> String {
             let texts: Vec<&Text> = catalogs.iter().filter_map(|c| c.texts.get(&key)).collect();
             code += &item(name, &texts);
         }
-        if section == LABELS {
-            code += &widths(catalogs);
+        if COLUMNS.contains(&section) {
+            code += &widths(catalogs, section);
         }
         code += "}\n";
     }
@@ -42,7 +42,7 @@ fn properties(catalogs: &[Catalog]) -> String {
     format!("pub(super) const LOCALES: [Properties; {}] = [{all}];\n", catalogs.len())
 }
 
-fn widths(catalogs: &[Catalog]) -> String {
+fn widths(catalogs: &[Catalog], section: &str) -> String {
     let characters = |text: &Text| -> usize {
         let of = |piece: &Piece| match piece {
             Piece::Literal(text) | Piece::Placeholder(text) => text.chars().count(),
@@ -50,13 +50,12 @@ fn widths(catalogs: &[Catalog]) -> String {
         text.other.iter().map(of).sum()
     };
     let widest = |catalog: &Catalog| {
-        let labels = catalog.texts.iter().filter(|((section, _), _)| section == LABELS);
-        labels.map(|(_, text)| characters(text)).max().unwrap_or_default()
+        let texts = catalog.texts.iter().filter(|((of, _), _)| of == section);
+        texts.map(|(_, text)| characters(text)).max().unwrap_or_default()
     };
     let widths: Vec<usize> = catalogs.iter().map(widest).collect();
     format!(
-        "/// Characters of the longest, for each locale.\npub(crate) static WIDTHS: [usize; {}] = {widths:?};\n",
-        catalogs.len()
+        "/// Characters of the longest.\npub(crate) static WIDTH: crate::i18n::Width = crate::i18n::Width(&{widths:?});\n"
     )
 }
 
@@ -155,6 +154,6 @@ mod tests {
 
     #[test]
     fn the_width_of_labels_is_that_of_the_longest_in_characters() {
-        assert!(generated("a = \"xx\"\nb = \"àéç\"\n").contains("WIDTHS: [usize; 1] = [3]"));
+        assert!(generated("a = \"xx\"\nb = \"àéç\"\n").contains("Width(&[3])"));
     }
 }

@@ -63,11 +63,6 @@ impl Locale {
     pub(crate) fn is_by_machine(self) -> bool {
         texts::LOCALES[self.0].by_machine
     }
-
-    /// Characters of the longest label.
-    pub(crate) fn label_width(self) -> usize {
-        texts::label::WIDTHS[self.0]
-    }
 }
 
 /// A text without placeholders.
@@ -77,6 +72,17 @@ impl Plain {
     /// What it says.
     pub(crate) fn text(&self, locale: Locale) -> &'static str {
         self.0[locale.0]
+    }
+}
+
+/// Characters of the longest text of a section.
+pub(crate) struct Width(pub(crate) &'static [usize]);
+
+impl Width {
+    /// Such a text, and `gap` spaces after the longest of them.
+    pub(crate) fn pad(&self, locale: Locale, text: &str, gap: usize) -> String {
+        let width = self.0[locale.0] + gap;
+        format!("{text:<width$}")
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::escape;
 use crate::failure::Failure;
+use crate::i18n::texts::label;
 use crate::i18n::{Locale, Plain, say};
 
 /// What a command has to say, as JSON (its serialisation) and as lines for people.
@@ -98,9 +99,13 @@ impl<'a> Page<'a> {
 
     /// A name and its value, the values in one column.
     pub(crate) fn field(&mut self, label: &Plain, value: &str) -> io::Result<()> {
-        let width = self.locale.label_width() + 1;
-        let label = label.text(self.locale);
-        self.pieces(&[(Tone::Faint, &format!("{label:<width$}")), (Tone::Plain, value)])
+        self.toned_field(Tone::Faint, label, value)
+    }
+
+    /// As `field`, with the name in a tone of its own.
+    pub(crate) fn toned_field(&mut self, tone: Tone, label: &Plain, value: &str) -> io::Result<()> {
+        let label = label::WIDTH.pad(self.locale, label.text(self.locale), 1);
+        self.pieces(&[(tone, &label), (Tone::Plain, value)])
     }
 
     /// Rows in columns as wide as their widest cell.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 use crate::output::{Answer, Page, Tone};
 use crate::settings::{Key, Settings, Value};
 
@@ -38,10 +39,11 @@ struct Validated {
 impl Answer for Validated {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
         let from = match &self.config_file {
-            Some(path) => format!(": {}", path.display()),
-            None => ": no configuration file; flags, environment and defaults hold".to_owned(),
+            Some(path) => path.display().to_string(),
+            None => say!(page.locale(), config.no_file).to_owned(),
         };
-        page.pieces(&[(Tone::Good, "valid"), (Tone::Plain, &from)])
+        let valid = say!(page.locale(), config.valid);
+        page.pieces(&[(Tone::Good, valid), (Tone::Plain, ": "), (Tone::Plain, &from)])
     }
 }
 
@@ -55,11 +57,12 @@ struct Shown {
 
 impl Answer for Shown {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         let line = |key: &Key| {
             let value = self.settings.get(key.name()).and_then(Option::as_ref);
             let setting = match value {
                 Some(value) => format!("{} = {value}", key.name()),
-                None => format!("# {} is not set", key.name()),
+                None => format!("# {}", say!(locale, config.not_set, key = key.name())),
             };
             let origin = self.origins.as_ref().and_then(|origins| origins.get(key.name()));
             (setting, origin.map(|origin| format!("  # {origin}")))

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 use crate::settings::Settings;
@@ -34,49 +35,48 @@ pub(super) struct Checked {
 
 impl Answer for Checked {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        let report = &self.report;
+        let (report, locale) = (&self.report, page.locale());
         for finding in &report.findings {
             let place = format!("{}: ", finding.place);
             page.pieces(&[(Tone::Bad, &place), (Tone::Plain, &finding.detail)])?;
         }
         let listed = report.findings.len() as u64;
         if report.finding_count > listed {
-            page.line(&format!("and {} more", report.finding_count - listed))?;
+            page.line(&say!(locale, word.more, count = report.finding_count - listed))?;
         }
         page.field(&label::streams, &report.streams.to_string())?;
         page.field(&label::segments, &report.segments.to_string())?;
         page.field(&label::envelopes, &report.envelopes.to_string())?;
         if report.payloads_erased > 0 {
-            let erased = format!(
-                "{} payloads are gone; only their commitments are left",
-                report.payloads_erased
-            );
-            page.pieces(&[(Tone::Warning, "erased             "), (Tone::Plain, &erased)])?;
+            let erased = say!(locale, fsck.erased, count = report.payloads_erased);
+            page.toned_field(Tone::Warning, &label::erased, &erased)?;
         }
         page.field(&label::attachments, &report.attachments.to_string())?;
         page.field(&label::signatures, &report.signatures.to_string())?;
-        page.field(&label::head_guard, if self.head_guard_compared { "compared" } else { "none" })?;
+        let guard = match self.head_guard_compared {
+            true => say!(locale, fsck.guard_compared),
+            false => say!(locale, word.none),
+        };
+        page.field(&label::head_guard, guard)?;
         if self.clean {
-            page.pieces(&[(Tone::Good, "clean: "), (Tone::Plain, self.meaning())])
-        } else {
+            let word = say!(locale, fsck.clean);
             page.pieces(&[
-                (Tone::Bad, "corrupt: "),
-                (
-                    Tone::Plain,
-                    "what is stored does not follow from its own hashes, or is not what the head guard has seen",
-                ),
+                (Tone::Good, word),
+                (Tone::Good, ": "),
+                (Tone::Plain, self.meaning(locale)),
             ])
+        } else {
+            let (word, meaning) = (say!(locale, fsck.corrupt), say!(locale, fsck.means_corrupt));
+            page.pieces(&[(Tone::Bad, word), (Tone::Bad, ": "), (Tone::Plain, meaning)])
         }
     }
 }
 
 impl Checked {
-    fn meaning(&self) -> &'static str {
+    fn meaning(&self, locale: Locale) -> &'static str {
         match self.signatures_checked {
-            true => "every hash, link and signature of a trusted key holds",
-            false => {
-                "every hash and link holds; signatures were not checked, as no trust root is configured"
-            }
+            true => say!(locale, fsck.means_clean),
+            false => say!(locale, fsck.means_clean_unsigned),
         }
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn check(context: &Context, settings: &Settings) -> Result<Checked, F
     let keys = trusted_keys(settings)?;
     let store = context.reader(settings)?;
     let mut report = {
-        let progress = Progress::count(&context.output, "envelopes checked");
+        let progress = Progress::count(&context.output, say!(context.locale(), fsck.progress));
         fsck::fsck(&*store, &keys, &mut |envelopes| progress.set(envelopes))?
     };
     let head_guard_compared = compare_heads(context, settings, &*store, &mut report)?;

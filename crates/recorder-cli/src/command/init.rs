@@ -16,6 +16,7 @@ use crate::command::signer::KEY_NAME;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 use crate::settings::{FILE_NAME, GUARD_NAME, Key, STORE_NAME, Settings, Value};
 use crate::signer::{self, SignerError};
@@ -47,8 +48,10 @@ struct Done {
 
 impl Answer for Done {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let wrote = say!(page.locale(), word.wrote);
         for file in &self.files {
-            page.pieces(&[(Tone::Good, "wrote "), (Tone::Plain, &file.display().to_string())])?;
+            let file = file.display().to_string();
+            page.pieces(&[(Tone::Good, wrote), (Tone::Plain, " "), (Tone::Plain, &file)])?;
         }
         page.field(&label::stream, &format!("{}/{}", self.tenant_id, self.recorder_id))?;
         if let (Some(key_id), Some(verifier_key)) = (&self.key_id, &self.verifier_key) {
@@ -56,7 +59,7 @@ impl Answer for Done {
             page.field(&label::verifier_key, verifier_key)?;
         }
         page.line("")?;
-        page.pieces(&[(Tone::Strong, "Next steps")])?;
+        page.pieces(&[(Tone::Strong, say!(page.locale(), init.next_steps))])?;
         self.next_steps.iter().try_for_each(|step| page.line(&format!("  {step}")))
     }
 }
@@ -115,7 +118,7 @@ impl Init {
         recorder_fs::write_new(&layout.config, text.as_bytes())?;
         files.push(layout.config.clone());
         context.output.answer(&Done {
-            next_steps: next_steps(&self.dir, key.is_some()),
+            next_steps: next_steps(&self.dir, key.is_some(), context.locale()),
             directory: self.dir,
             files,
             tenant_id: settings.stream.tenant_id.to_string(),
@@ -192,7 +195,7 @@ fn config_text(settings: &Settings, signed: bool, seeded: bool) -> Result<String
     Ok(format!("# Settings of recorder; `recorder config show --origin` explains them.\n{body}"))
 }
 
-fn next_steps(directory: &Path, signed: bool) -> Vec<String> {
+fn next_steps(directory: &Path, signed: bool, locale: Locale) -> Vec<String> {
     let config = directory.join(FILE_NAME).display().to_string();
     let recorder = match directory == Path::new(".") {
         true => "recorder".to_owned(),
@@ -210,16 +213,9 @@ fn next_steps(directory: &Path, signed: bool) -> Vec<String> {
         steps.push(format!(
             "recorder bundle verify evidence.recorder.zip --trust-root {trust_root}"
         ));
-        steps.push(format!(
-            "Give {trust_root} to those who will verify, by another way than the bundles."
-        ));
-        steps.push(
-            "Keep the key file and its passphrase apart; neither can be recovered.".to_owned(),
-        );
+        steps.push(say!(locale, init.give_trust_root, path = trust_root));
+        steps.push(say!(locale, init.keep_apart).to_owned());
     }
-    steps.push(
-        "Move the head guard out of reach of whoever can write to the database, and name it as head_guard_path."
-            .to_owned(),
-    );
+    steps.push(say!(locale, init.move_guard).to_owned());
     steps
 }

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 use crate::output::{Answer, Page, Tone};
 
 /// Looks at what is recorded.
@@ -87,14 +88,23 @@ struct Found {
 
 impl Answer for Found {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         if self.rows.is_empty() {
-            return page.line("nothing matches");
+            return page.line(say!(locale, query.nothing_matches));
         }
-        let header = ["position", "recorded at", "event type", "actor", "trace", "envelope"];
+        let header = [
+            say!(locale, column.position),
+            say!(locale, column.recorded_at),
+            say!(locale, column.event_type),
+            say!(locale, column.actor),
+            say!(locale, column.trace),
+            say!(locale, column.envelope),
+        ];
         page.table(&header, &self.rows)?;
         match &self.next_cursor {
             Some(cursor) => page.pieces(&[
-                (Tone::Faint, "more follows: repeat with --cursor "),
+                (Tone::Faint, say!(locale, query.more_follows)),
+                (Tone::Faint, " "),
                 (Tone::Plain, cursor),
             ]),
             None => Ok(()),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 
 /// Looks after segments.
@@ -48,7 +49,9 @@ struct Opened {
 
 impl Answer for Opened {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.pieces(&[(Tone::Good, "opened "), (Tone::Plain, &self.segment_id.to_string())])
+        let opened = say!(page.locale(), segment.opened);
+        let id = self.segment_id.to_string();
+        page.pieces(&[(Tone::Good, opened), (Tone::Plain, " "), (Tone::Plain, &id)])
     }
 }
 
@@ -60,10 +63,11 @@ impl Answer for SealReceipt {
         page.field(&label::seal_hash, &self.seal_hash.to_string())?;
         page.field(&label::log_size, &self.tree_size.to_string())?;
         page.field(&label::log_root, &self.root_hash.to_string())?;
-        page.field(
-            &label::signed,
-            if self.signed { "yes" } else { "no: no signing key is configured" },
-        )
+        let signed = match self.signed {
+            true => say!(page.locale(), word.yes),
+            false => say!(page.locale(), segment.unsigned),
+        };
+        page.field(&label::signed, signed)
     }
 }
 
@@ -112,11 +116,11 @@ impl Row {
         }
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, locale: Locale) -> Vec<String> {
         let state = match (self.sealed_at, self.signed) {
-            (None, _) => "open".to_owned(),
-            (Some(at), true) => format!("sealed {at}, signed"),
-            (Some(at), false) => format!("sealed {at}, not signed"),
+            (None, _) => say!(locale, segment.state_open).to_owned(),
+            (Some(at), true) => say!(locale, segment.state_signed, time = at),
+            (Some(at), false) => say!(locale, segment.state_unsigned, time = at),
         };
         vec![
             self.segment_index.to_string(),
@@ -136,13 +140,21 @@ struct Listed {
 
 impl Answer for Listed {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         if self.segments.is_empty() {
-            return page.line("no segments");
+            return page.line(say!(locale, segment.no_segments));
         }
-        let rows: Vec<Vec<String>> = self.segments.iter().map(Row::cells).collect();
-        page.table(&["index", "segment", "first position", "envelopes", "state"], &rows)?;
+        let rows: Vec<Vec<String>> = self.segments.iter().map(|row| row.cells(locale)).collect();
+        let header = [
+            say!(locale, column.index),
+            say!(locale, column.segment),
+            say!(locale, column.first_position),
+            say!(locale, column.envelopes),
+            say!(locale, column.state),
+        ];
+        page.table(&header, &rows)?;
         match self.next_index {
-            Some(index) => page.line(&format!("more follow: repeat with --from {index}")),
+            Some(index) => page.line(&say!(locale, segment.more_follow, index = index)),
             None => Ok(()),
         }
     }
@@ -189,18 +201,22 @@ impl Answer for Status {
         page.field(&label::stream, &format!("{}/{}", self.tenant_id, self.recorder_id))?;
         page.field(&label::envelopes, &self.envelope_count.to_string())?;
         page.field(&label::segments, &self.segment_count.to_string())?;
-        let text = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+        let locale = page.locale();
+        let text =
+            |value: Option<String>| value.unwrap_or_else(|| say!(locale, word.none).to_owned());
         page.field(
             &label::last_recorded_at,
             &text(self.last_recorded_at.map(|at| at.to_string())),
         )?;
         page.field(&label::chain_head, &text(self.chain_head.map(|hash| hash.to_string())))?;
-        let segment = |row: &Row| format!("{} ({} envelopes)", row.segment_id, row.envelope_count);
+        let segment = |row: &Row| {
+            say!(locale, segment.with_count, id = row.segment_id, count = row.envelope_count)
+        };
         page.field(&label::open_segment, &text(self.open_segment.as_ref().map(segment)))?;
         page.field(&label::last_sealed, &text(self.last_sealed_segment.as_ref().map(segment)))?;
         let behind = |size: u64| match self.envelope_count.saturating_sub(size) {
-            0 => format!("size {size}, covers everything"),
-            rest => format!("size {size}, {rest} envelopes came after it"),
+            0 => say!(locale, segment.covers_all, size = size),
+            rest => say!(locale, segment.behind, size = size, count = rest),
         };
         page.field(&label::checkpoint, &text(self.checkpoint_size.map(behind)))?;
         page.field(

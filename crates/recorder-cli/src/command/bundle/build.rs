@@ -22,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 use crate::command::query::{parse_positions, parse_prefix, range};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 use crate::i18n::texts::label;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
@@ -121,7 +122,13 @@ impl BuiltAnswer {
 
 impl Answer for BuiltAnswer {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.pieces(&[(Tone::Good, "wrote "), (Tone::Plain, &self.path.display().to_string())])?;
+        let locale = page.locale();
+        let path = self.path.display().to_string();
+        page.pieces(&[
+            (Tone::Good, say!(locale, word.wrote)),
+            (Tone::Plain, " "),
+            (Tone::Plain, &path),
+        ])?;
         page.field(&label::bundle, &self.bundle_id)?;
         page.field(&label::sha256, &self.sha256.to_string())?;
         page.field(&label::bytes, &self.size_bytes.to_string())?;
@@ -130,11 +137,12 @@ impl Answer for BuiltAnswer {
         page.field(&label::attachments, &self.attachment_count.to_string())?;
         page.field(&label::log_size, &self.tree_size.to_string())?;
         if self.checkpointed {
-            page.field(&label::checkpoint, "signed, covers every envelope in it")
+            page.field(&label::checkpoint, say!(locale, build.checkpointed))
         } else {
             page.pieces(&[
-                (Tone::Warning, "no signed checkpoint: "),
-                (Tone::Plain, "nobody vouches for this bundle; configure a signing key"),
+                (Tone::Warning, say!(locale, build.no_checkpoint)),
+                (Tone::Warning, ": "),
+                (Tone::Plain, say!(locale, build.nobody_vouches)),
             ])
         }
     }
@@ -200,7 +208,7 @@ impl Build {
             signer,
         };
         let mut spool = recorder_fs::temp_spool(self.output.parent().filter(not_empty))?;
-        let progress = Progress::count(&context.output, "envelopes selected");
+        let progress = Progress::count(&context.output, say!(context.locale(), build.progress));
         let mut heard = |envelopes| progress.set(envelopes);
         let write = if self.document { write_document } else { write_archive };
         Ok(write(source.store(), &request, &mut spool, out, &mut heard)?)

@@ -23,7 +23,8 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::texts::label;
+use crate::i18n::texts::{answer, label, question};
+use crate::i18n::{Locale, Plain, say};
 use crate::kept_heads::KeptHeads;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
@@ -228,7 +229,8 @@ fn run_with_progress(
 ) -> Result<Report, Failure> {
     // A second pass over the ids counts its bytes again; the bar then stays where it is.
     let size_bytes = bundle.metadata().map_err(Failure::Input)?.len();
-    let progress = Progress::bytes(&context.output, "verifying", Some(size_bytes));
+    let progress =
+        Progress::bytes(&context.output, say!(context.locale(), verify.progress), Some(size_bytes));
     Ok(verify(bundle, options, &mut |now| {
         let share = u128::from(size_bytes) * u128::from(now.done_bytes);
         let done = share / u128::from(now.total_bytes.max(1));
@@ -238,129 +240,110 @@ fn run_with_progress(
 
 /// One answer for people: the question, the value, how it weighs, what it means here.
 struct Line {
-    question: &'static str,
-    value: &'static str,
+    question: &'static Plain,
+    value: &'static Plain,
     tone: Tone,
     meaning: String,
 }
 
 impl Line {
-    fn new(question: &'static str, value: &'static str, tone: Tone, meaning: &str) -> Self {
+    fn new(question: &'static Plain, value: &'static Plain, tone: Tone, meaning: &str) -> Self {
         Self { question, value, tone, meaning: meaning.to_owned() }
     }
 }
 
 impl Verified {
-    fn lines(&self) -> [Line; 5] {
-        [self.integrity(), self.authenticity(), self.completeness(), self.end(), self.time()]
+    fn lines(&self, locale: Locale) -> [Line; 5] {
+        [
+            self.integrity(locale),
+            self.authenticity(locale),
+            self.completeness(locale),
+            self.end(locale),
+            self.time(locale),
+        ]
     }
 
-    fn integrity(&self) -> Line {
+    fn integrity(&self, locale: Locale) -> Line {
+        let line = |value, tone, meaning| Line::new(&question::integrity, value, tone, meaning);
         match self.answers.integrity {
-            Integrity::Intact => Line::new(
-                "integrity",
-                "intact",
-                Tone::Good,
-                "what is here is what was recorded: every hash follows, from each payload to the root of the log",
-            ),
-            Integrity::Broken => Line::new(
-                "integrity",
-                "broken",
-                Tone::Bad,
-                "something here is not what was recorded, or cannot be read; believe nothing of this bundle",
-            ),
+            Integrity::Intact => {
+                line(&answer::integrity_intact, Tone::Good, say!(locale, means.integrity_intact))
+            }
+            Integrity::Broken => {
+                line(&answer::integrity_broken, Tone::Bad, say!(locale, means.integrity_broken))
+            }
         }
     }
 
-    fn authenticity(&self) -> Line {
-        let line = |value, tone, meaning| Line::new("authenticity", value, tone, meaning);
+    fn authenticity(&self, locale: Locale) -> Line {
+        let line = |value, tone, meaning| Line::new(&question::authenticity, value, tone, meaning);
+        let unproven = |meaning| line(&answer::authenticity_unproven, Tone::Warning, meaning);
         match (self.answers.authenticity, self.trust_root_given) {
             (Authenticity::Proven, _) => line(
-                "proven",
+                &answer::authenticity_proven,
                 Tone::Good,
-                "keys that you trust for this stream signed the bundle and vouch for every envelope",
+                say!(locale, means.authenticity_proven),
             ),
-            (Authenticity::Unproven, false) => line(
-                "unproven",
-                Tone::Warning,
-                "you gave no trust root, so anybody could have made this bundle",
-            ),
-            (Authenticity::Unproven, true) => line(
-                "unproven",
-                Tone::Warning,
-                "keys that you trust do not vouch for all of it, so somebody else could have made it",
-            ),
+            (Authenticity::Unproven, false) => unproven(say!(locale, means.authenticity_rootless)),
+            (Authenticity::Unproven, true) => unproven(say!(locale, means.authenticity_unproven)),
             (Authenticity::Broken, _) => line(
-                "broken",
+                &answer::authenticity_broken,
                 Tone::Bad,
-                "a signature does not hold, was stripped, or is by a key that must not sign here",
+                say!(locale, means.authenticity_broken),
             ),
         }
     }
 
-    fn completeness(&self) -> Line {
-        let line = |value, tone, meaning: &str| Line::new("completeness", value, tone, meaning);
+    fn completeness(&self, locale: Locale) -> Line {
+        let line =
+            |value, tone, meaning: &str| Line::new(&question::completeness, value, tone, meaning);
         match self.answers.completeness {
             Completeness::Complete => {
                 let size = self.subject.as_ref().map_or(0, |subject| subject.tree_size);
-                let meaning = format!(
-                    "the whole log up to size {size} is here, with every payload and attachment"
-                );
-                line("complete", Tone::Good, &meaning)
+                let meaning = say!(locale, means.completeness_complete, size = size);
+                line(&answer::completeness_complete, Tone::Good, &meaning)
             }
             Completeness::Partial => line(
-                "partial",
+                &answer::completeness_partial,
                 Tone::Warning,
-                "this is a selection, or something is withheld; it says nothing about what is left out",
+                say!(locale, means.completeness_partial),
             ),
             Completeness::Broken => line(
-                "broken",
+                &answer::completeness_broken,
                 Tone::Bad,
-                "counts, flags or references disagree: something that should be here is not",
+                say!(locale, means.completeness_broken),
             ),
         }
     }
 
-    fn end(&self) -> Line {
-        let line = |value, tone, meaning| Line::new("end", value, tone, meaning);
+    fn end(&self, locale: Locale) -> Line {
+        let line = |value, tone, meaning| Line::new(&question::end, value, tone, meaning);
         match self.answers.end {
-            End::Proven => line(
-                "proven",
-                Tone::Good,
-                "a trusted seal, or a head that you know, stands right after the last envelope",
-            ),
-            End::Open => line(
-                "open",
-                Tone::Warning,
-                "the segment was still open: what came after the last envelope is not in here",
-            ),
-            End::Unproven => line(
-                "unproven",
-                Tone::Warning,
-                "nothing says what came after the last envelope; newer ones may have been cut off",
-            ),
+            End::Proven => line(&answer::end_proven, Tone::Good, say!(locale, means.end_proven)),
+            End::Open => line(&answer::end_open, Tone::Warning, say!(locale, means.end_open)),
+            End::Unproven => {
+                line(&answer::end_unproven, Tone::Warning, say!(locale, means.end_unproven))
+            }
         }
     }
 
-    fn time(&self) -> Line {
-        let line = |value, tone, meaning| Line::new("time", value, tone, meaning);
+    fn time(&self, locale: Locale) -> Line {
+        let line = |value, tone, meaning| Line::new(&question::time, value, tone, meaning);
         match self.answers.time {
             Time::Bounded => {
-                line("bounded", Tone::Good, "witnesses or timestamps bound when it was recorded")
+                line(&answer::time_bounded, Tone::Good, say!(locale, means.time_bounded))
             }
-            Time::Claimed => line(
-                "claimed",
-                Tone::Warning,
-                "only the recorder's own clock says when; nobody else vouches for it",
-            ),
+            Time::Claimed => {
+                line(&answer::time_claimed, Tone::Warning, say!(locale, means.time_claimed))
+            }
         }
     }
 
     fn print_subject(&self, page: &mut Page<'_>) -> io::Result<()> {
         page.field(&label::file, &self.file)?;
         let Some(subject) = &self.subject else {
-            return page
-                .field(&label::bundle, "its manifest was refused, so nothing else was looked at");
+            let refused = say!(page.locale(), verify.manifest_refused);
+            return page.field(&label::bundle, refused);
         };
         page.field(&label::bundle, &subject.bundle_id.to_string())?;
         page.field(&label::stream, &subject.stream.to_string())?;
@@ -373,7 +356,10 @@ impl Verified {
             return Ok(());
         }
         page.line("")?;
-        page.pieces(&[(Tone::Strong, &format!("Findings ({})", self.finding_count))])?;
+        page.pieces(&[(
+            Tone::Strong,
+            &say!(page.locale(), verify.findings, count = self.finding_count),
+        )])?;
         for finding in &self.findings {
             let tone = match finding.severity() {
                 Severity::Failure => Tone::Bad,
@@ -390,40 +376,42 @@ impl Verified {
         let listed = self.findings.len() as u64;
         match self.finding_count.saturating_sub(listed) {
             0 => Ok(()),
-            rest => page.line(&format!("  and {rest} more")),
+            rest => page.line(&format!("  {}", say!(page.locale(), word.more, count = rest))),
         }
     }
 
     fn print_unproven(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         page.line("")?;
         if self.verdict == Verdict::Invalid {
-            return page
-                .pieces(&[(Tone::Strong, "Nothing that this bundle says is proven by it.")]);
+            return page.pieces(&[(Tone::Strong, say!(locale, verify.nothing_proven))]);
         }
-        page.pieces(&[(Tone::Strong, "Not proven by this")])?;
-        for line in self.lines().iter().filter(|line| line.tone == Tone::Warning) {
-            page.line(&format!("  {}: {}", line.question, line.meaning))?;
+        page.pieces(&[(Tone::Strong, say!(locale, verify.not_proven))])?;
+        for line in self.lines(locale).iter().filter(|line| line.tone == Tone::Warning) {
+            page.line(&format!("  {}: {}", line.question.text(locale), line.meaning))?;
         }
-        page.line(
-            "  that what was recorded is true, or all that happened: only that it was recorded",
-        )
+        page.line(&format!("  {}", say!(locale, verify.truth_not_proven)))
     }
 }
 
 impl Answer for Verified {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         let (tone, word) = match self.verdict {
-            Verdict::Valid => (Tone::Good, "VALID"),
-            Verdict::ValidWithWarnings => (Tone::Warning, "VALID, WITH WARNINGS"),
-            Verdict::Invalid => (Tone::Bad, "INVALID"),
+            Verdict::Valid => (Tone::Good, say!(locale, verdict.valid)),
+            Verdict::ValidWithWarnings => {
+                (Tone::Warning, say!(locale, verdict.valid_with_warnings))
+            }
+            Verdict::Invalid => (Tone::Bad, say!(locale, verdict.invalid)),
         };
         page.pieces(&[(tone, word)])?;
         self.print_subject(page)?;
         page.line("")?;
-        for line in self.lines() {
-            let (question, value) =
-                (format!("  {:<14}", line.question), format!("{:<10}", line.value));
+        for line in self.lines(locale) {
+            let question = question::WIDTH.pad(locale, line.question.text(locale), 2);
+            let value = answer::WIDTH.pad(locale, line.value.text(locale), 2);
             page.pieces(&[
+                (Tone::Strong, "  "),
                 (Tone::Strong, &question),
                 (line.tone, &value),
                 (Tone::Plain, &line.meaning),
@@ -434,8 +422,9 @@ impl Answer for Verified {
         if !self.satisfied && self.verdict != Verdict::Invalid {
             page.line("")?;
             page.pieces(&[
-                (Tone::Warning, "not accepted: "),
-                (Tone::Plain, "something that was required is not proven"),
+                (Tone::Warning, say!(locale, verify.not_accepted)),
+                (Tone::Warning, ": "),
+                (Tone::Plain, say!(locale, verify.required_unproven)),
             ])?;
         }
         Ok(())

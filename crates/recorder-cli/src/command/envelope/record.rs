@@ -17,6 +17,7 @@ use recorder_envelope::json::CanonicalPayload;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::say;
 use crate::i18n::texts::label;
 use crate::output::{Answer, Page};
 
@@ -85,7 +86,7 @@ impl Answer for Receipt {
         page.field(&label::chain_hash, &self.chain_hash.to_string())?;
         page.field(&label::durability, self.durability)?;
         if self.replayed {
-            page.field(&label::replayed, "yes: it was recorded before, and nothing was added")?;
+            page.field(&label::replayed, say!(page.locale(), record.replayed))?;
         }
         Ok(())
     }
