@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::catalog::{COUNT, Catalog, Piece, Provenance, Text};
 
 /// Sections of which the texts stand in one column; its width is known for each locale.
-const COLUMNS: &[&str] = &["answer", "check", "check_state", "label", "question"];
+const COLUMNS: &[&str] = &["answer", "assert_state", "check", "check_state", "label", "question"];
 
 /// The contents of the module `texts`.
 pub(crate) fn generate(catalogs: &[Catalog]) -> String {

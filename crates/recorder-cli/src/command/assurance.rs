@@ -15,6 +15,8 @@ use serde::Serialize;
 use crate::command::fsck;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::assert_state;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 use crate::settings::{SealMode, Settings, Synchronous};
 
@@ -91,15 +93,23 @@ struct Asserted {
 
 impl Answer for Asserted {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         for assertion in &self.assertions {
             let (tone, word) = match assertion.state {
-                State::Holds => (Tone::Good, "holds        "),
-                State::Fails => (Tone::Bad, "FAILS        "),
-                State::NotChecked => (Tone::Warning, "not checked  "),
+                State::Holds => (Tone::Good, say!(locale, assert_state.holds)),
+                State::Fails => (Tone::Bad, say!(locale, assert_state.fails)),
+                State::NotChecked => (Tone::Warning, say!(locale, assert_state.not_checked)),
             };
+            let word = assert_state::WIDTH.pad(locale, word, 2);
             let name = format!("{:<20}", assertion.name);
-            page.pieces(&[(tone, word), (Tone::Strong, &name), (Tone::Plain, &assertion.asserts)])?;
-            page.pieces(&[(Tone::Faint, "             found: "), (Tone::Plain, &assertion.found)])?;
+            page.pieces(&[
+                (tone, &word),
+                (Tone::Strong, &name),
+                (Tone::Plain, &assertion.asserts),
+            ])?;
+            let indent = " ".repeat(word.chars().count());
+            let prefix = format!("{indent}{}: ", say!(locale, assurance.found));
+            page.pieces(&[(Tone::Faint, &prefix), (Tone::Plain, &assertion.found)])?;
         }
         Ok(())
     }
@@ -122,26 +132,22 @@ impl Assurance {
 
 impl Startup {
     fn assertions(&self, context: &Context, settings: &Settings) -> Vec<Assertion> {
+        let locale = context.locale();
         let (depth, depth_min) = (settings.startup_verification_depth, self.depth_min);
         // This is the start itself: the key is opened, the writer's lock taken, the end of each stream re-derived.
         let started = context.recorder(settings);
-        let started =
-            started.map(|_| (true, format!("opened, {depth} envelopes at the end re-derived")));
+        let started = started.map(|_| (true, say!(locale, assurance.started, count = depth)));
         vec![
             Assertion::new(
                 "verification_depth",
-                format!("a start re-derives at least {depth_min} envelopes"),
+                say!(locale, assurance.depth_asserts, count = depth_min),
                 depth >= depth_min,
-                format!("{depth} are configured"),
+                say!(locale, assurance.depth_found, count = depth),
             ),
-            Assertion::of(
-                "store_opens",
-                "the database opens for recording, and its end follows from its hashes",
-                started,
-            ),
+            Assertion::of("store_opens", say!(locale, assurance.opens_asserts), started),
             Assertion::new(
                 "durability",
-                "a receipt is given after the disk confirmed (sqlite_synchronous FULL)",
+                say!(locale, assurance.durable_asserts),
                 settings.synchronous == Synchronous::Full,
                 match settings.synchronous {
                     Synchronous::Full => "FULL",
@@ -150,19 +156,21 @@ impl Startup {
             ),
             Assertion::new(
                 "auto_seal",
-                "segments are sealed without anybody asking",
+                say!(locale, assurance.seals_asserts),
                 settings.seal_mode != SealMode::None,
                 match settings.seal_mode {
-                    SealMode::None => "off",
-                    SealMode::AfterCount | SealMode::AfterDuration | SealMode::Combined => "on",
+                    SealMode::None => say!(locale, assurance.off),
+                    SealMode::AfterCount | SealMode::AfterDuration | SealMode::Combined => {
+                        say!(locale, assurance.on)
+                    }
                 },
             ),
         ]
     }
 }
 
-fn read_trust_root(settings: &Settings) -> Result<TrustRoot, Failure> {
-    let none = || Failure::Usage("no trust root is configured".to_owned());
+fn read_trust_root(settings: &Settings, locale: Locale) -> Result<TrustRoot, Failure> {
+    let none = || Failure::Usage(say!(locale, assurance.no_trust_root).to_owned());
     let path = settings.trust_root.as_ref().ok_or_else(none)?;
     let bytes = recorder_fs::read_bounded(path, TRUST_ROOT_BYTES_MAX)?;
     TrustRoot::parse(&bytes).map_err(Failure::TrustRoot)
@@ -174,9 +182,10 @@ fn read_head(context: &Context, settings: &Settings) -> Result<StreamHead, Failu
 }
 
 fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertion> {
-    let root = read_trust_root(settings);
+    let locale = context.locale();
+    let root = read_trust_root(settings, locale);
     let parses = match &root {
-        Ok(root) => (true, format!("{} keys", root.keys().len())),
+        Ok(root) => (true, say!(locale, assurance.keys, count = root.keys().len())),
         Err(failure) => (false, failure.message()),
     };
     let root = root.ok();
@@ -184,25 +193,25 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
     vec![
         Assertion::new(
             "trust_root_parses",
-            "the trust root is one, and holds no weak key",
+            say!(locale, assurance.parses_asserts),
             parses.0,
             parses.1,
         ),
-        active_key(root.as_ref(), settings),
+        active_key(root.as_ref(), settings, locale),
         Assertion::of(
             "signer_is_active",
-            "the configured key is an active key of this stream",
-            signer.map(|key_id| signer_is_active(root.as_ref(), settings, key_id)),
+            say!(locale, assurance.signer_asserts),
+            signer.map(|key_id| signer_is_active(root.as_ref(), settings, key_id, locale)),
         ),
         Assertion::of(
             "no_compromised_key",
-            "no compromised key signs",
+            say!(locale, assurance.uncompromised_asserts),
             signs_uncompromised(context, root.as_ref(), settings),
         ),
     ]
 }
 
-fn active_key(root: Option<&TrustRoot>, settings: &Settings) -> Assertion {
+fn active_key(root: Option<&TrustRoot>, settings: &Settings, locale: Locale) -> Assertion {
     let active = |root: &TrustRoot| {
         let keys = root.keys_for(&settings.stream);
         keys.filter(|key| key.status() == KeyStatus::Active).count()
@@ -210,7 +219,7 @@ fn active_key(root: Option<&TrustRoot>, settings: &Settings) -> Assertion {
     let count = root.map_or(0, active);
     Assertion::new(
         "active_key",
-        format!("the trust root holds an active key of the stream {}", settings.stream),
+        say!(locale, assurance.active_asserts, stream = settings.stream),
         count > 0,
         format!("{count}"),
     )
@@ -220,14 +229,18 @@ fn signer_is_active(
     root: Option<&TrustRoot>,
     settings: &Settings,
     signer: Option<KeyId>,
+    locale: Locale,
 ) -> (bool, String) {
-    let Some(key_id) = signer else { return (false, "no signing key is configured".to_owned()) };
-    let Some(key) = root.and_then(|root| root.key(&key_id)) else {
-        return (false, format!("{key_id} is not in the trust root"));
+    let Some(key_id) = signer else {
+        return (false, say!(locale, assurance.signer_absent).to_owned());
     };
-    let active = key.status() == KeyStatus::Active && key.covers_stream(&settings.stream);
-    let found = if active { "is" } else { "is not active there, or not of this stream" };
-    (active, format!("{key_id} {found}"))
+    let Some(key) = root.and_then(|root| root.key(&key_id)) else {
+        return (false, say!(locale, assurance.signer_unknown, id = key_id));
+    };
+    match key.status() == KeyStatus::Active && key.covers_stream(&settings.stream) {
+        true => (true, say!(locale, assurance.signer_active, id = key_id)),
+        false => (false, say!(locale, assurance.signer_inactive, id = key_id)),
+    }
 }
 
 /// Neither the configured key nor the one that signed the newest checkpoint is a compromised one.
@@ -236,8 +249,9 @@ fn signs_uncompromised(
     root: Option<&TrustRoot>,
     settings: &Settings,
 ) -> Result<(bool, String), Failure> {
+    let locale = context.locale();
     let Some(root) = root else {
-        return Ok((false, "there is no trust root to say so".to_owned()));
+        return Ok((false, say!(locale, assurance.no_root_to_say).to_owned()));
     };
     let signer = context.signer(settings)?.map(|signer| signer.key.key_id());
     let compromised = root.keys().iter().filter(|key| key.status() == KeyStatus::Compromised);
@@ -251,47 +265,46 @@ fn signs_uncompromised(
     for key in compromised {
         let key_id = key.key_id();
         if signer == Some(key_id) {
-            return Ok((false, format!("the configured key {key_id} is compromised")));
+            return Ok((false, say!(locale, assurance.signer_compromised, id = key_id)));
         }
         if note.as_ref().is_some_and(|note| note.verify_log_signature(key.public_key()).is_ok()) {
-            return Ok((false, format!("{key_id}, compromised, signed the newest checkpoint")));
+            return Ok((false, say!(locale, assurance.checkpoint_compromised, id = key_id)));
         }
     }
-    Ok((
-        true,
-        "neither the configured key nor the signer of the newest checkpoint is one".to_owned(),
-    ))
+    Ok((true, say!(locale, assurance.uncompromised).to_owned()))
 }
 
 impl Gates {
     fn assertions(&self, context: &Context, settings: &Settings) -> Vec<Assertion> {
+        let locale = context.locale();
         let clean = fsck::check(context, settings).map(|checked| {
-            let count = checked.report.finding_count;
-            (checked.clean, format!("{count} findings in {} envelopes", checked.report.envelopes))
+            let (count, envelopes) = (checked.report.finding_count, checked.report.envelopes);
+            let found = say!(locale, assurance.clean_found, count = count, envelopes = envelopes);
+            (checked.clean, found)
         });
-        let covered = read_head(context, settings).map(|head| self.covered(&head));
+        let covered = read_head(context, settings).map(|head| self.covered(&head, locale));
         let limit = self.behind_max;
         vec![
-            Assertion::of("fsck_clean", "everything stored follows from its own hashes", clean),
+            Assertion::of("fsck_clean", say!(locale, assurance.clean_asserts), clean),
             Assertion::of(
                 "checkpoint_covers",
-                format!("at most {limit} envelopes came after the newest checkpoint"),
+                say!(locale, assurance.covers_asserts, count = limit),
                 covered,
             ),
             Assertion {
                 name: "contract",
-                asserts: "the published contract is the one that this build has".to_owned(),
+                asserts: say!(locale, assurance.contract_asserts).to_owned(),
                 state: State::NotChecked,
-                found: "`contract check` is not part of this build".to_owned(),
+                found: say!(locale, assurance.contract_found).to_owned(),
             },
         ]
     }
 
-    fn covered(&self, head: &StreamHead) -> (bool, String) {
+    fn covered(&self, head: &StreamHead, locale: Locale) -> (bool, String) {
         let Some(checkpoint) = &head.checkpoint else {
-            return (false, "there is no checkpoint".to_owned());
+            return (false, say!(locale, assurance.no_checkpoint).to_owned());
         };
         let behind = head.next_position.saturating_sub(checkpoint.tree_size);
-        (behind <= self.behind_max, format!("{behind} came after it"))
+        (behind <= self.behind_max, say!(locale, assurance.behind, count = behind))
     }
 }

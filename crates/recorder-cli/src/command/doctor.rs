@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use recorder_core::limits::{PASSPHRASE_BYTES_MAX, SIGNER_KEY_BYTES_MAX, TRUST_ROOT_BYTES_MAX};
-use recorder_core::time::{RecordedAt, UtcTimestamp};
+use recorder_core::time::UtcTimestamp;
 use recorder_envelope::signing::PublicKey;
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot};
 use recorder_store::Store;
@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::texts::{check, check_state};
+use crate::i18n::{Locale, Plain, say};
 use crate::output::{Answer, Page, Tone};
 use crate::passphrase::PassphraseSource;
 use crate::settings::{Key, Settings, Synchronous, nearest};
@@ -44,18 +46,31 @@ struct Check {
     advice: Option<String>,
 }
 
-impl Check {
-    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, state: State::Ok, detail: detail.into(), advice: None }
+/// A check that is being made: what it is called, in which language.
+#[derive(Clone, Copy)]
+struct Subject {
+    name: &'static str,
+    locale: Locale,
+}
+
+impl Subject {
+    fn new(context: &Context, name: &'static Plain) -> Self {
+        let locale = context.locale();
+        Self { name: name.text(locale), locale }
     }
 
-    fn warn(name: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { name, state: State::Warn, detail: detail.into(), advice: Some(advice.into()) }
+    fn ok(self, detail: impl Into<String>) -> Check {
+        Check { name: self.name, state: State::Ok, detail: detail.into(), advice: None }
     }
 
-    fn fail(name: &'static str, failure: &Failure) -> Self {
+    fn warn(self, detail: impl Into<String>, advice: impl Into<String>) -> Check {
+        let advice = Some(advice.into());
+        Check { name: self.name, state: State::Warn, detail: detail.into(), advice }
+    }
+
+    fn fail(self, failure: &Failure) -> Check {
         let advice = failure.class().hint.map(|hint| hint.into_owned());
-        Self { name, state: State::Fail, detail: failure.message(), advice }
+        Check { name: self.name, state: State::Fail, detail: failure.message(), advice }
     }
 }
 
@@ -67,16 +82,20 @@ struct Examined {
 
 impl Answer for Examined {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         for check in &self.checks {
             let (tone, word) = match check.state {
-                State::Ok => (Tone::Good, "ok    "),
-                State::Warn => (Tone::Warning, "warn  "),
-                State::Fail => (Tone::Bad, "fail  "),
+                State::Ok => (Tone::Good, say!(locale, check_state.ok)),
+                State::Warn => (Tone::Warning, say!(locale, check_state.warn)),
+                State::Fail => (Tone::Bad, say!(locale, check_state.fail)),
             };
-            let name = format!("{:<13}", check.name);
-            page.pieces(&[(tone, word), (Tone::Strong, &name), (Tone::Plain, &check.detail)])?;
+            let word = check_state::WIDTH.pad(locale, word, 2);
+            let name = check::WIDTH.pad(locale, check.name, 2);
+            page.pieces(&[(tone, &word), (Tone::Strong, &name), (Tone::Plain, &check.detail)])?;
             if let Some(advice) = &check.advice {
-                page.pieces(&[(Tone::Faint, "                   do: "), (Tone::Plain, advice)])?;
+                let indent = " ".repeat(word.chars().count() + name.chars().count());
+                let prefix = format!("{indent}{}: ", say!(locale, doctor.advice));
+                page.pieces(&[(Tone::Faint, &prefix), (Tone::Plain, advice)])?;
             }
         }
         Ok(())
@@ -86,10 +105,10 @@ impl Answer for Examined {
 impl Doctor {
     /// Checks everything, and goes on after a failure.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut checks = vec![check_clock(context.now()), check_environment(context)];
+        let mut checks = vec![check_clock(context), check_environment(context)];
         match context.settings() {
             Ok(settings) => checks.extend(check_settings(context, &settings)),
-            Err(failure) => checks.push(Check::fail("config", &failure)),
+            Err(failure) => checks.push(Subject::new(context, &check::config).fail(&failure)),
         }
         let healthy = checks.iter().all(|check| check.state != State::Fail);
         context.output.answer(&Examined { healthy, checks })?;
@@ -101,132 +120,133 @@ fn check_settings(context: &Context, settings: &Settings) -> Vec<Check> {
     let (key_check, key) = check_key(context, settings);
     let (store_check, store) = check_store(context, settings);
     let mut checks = vec![
-        check_config(settings),
+        check_config(context, settings),
         check_passphrase(context, settings),
         key_check,
-        check_trust_root(settings, key.as_ref()),
+        check_trust_root(context, settings, key.as_ref()),
         store_check,
     ];
     if let Some(store) = store {
-        checks.push(check_stream(&*store, settings, key.as_ref()));
+        checks.push(check_stream(context, &*store, settings, key.as_ref()));
         checks.push(check_guard(context, settings, &*store, key.as_ref()));
-        checks.push(check_durability(settings));
+        checks.push(check_durability(context, settings));
     }
-    checks.push(check_disk(&settings.store));
+    checks.push(check_disk(context, &settings.store));
     checks
 }
 
-fn check_clock(now: RecordedAt) -> Check {
-    let now = UtcTimestamp::from(now);
+fn check_clock(context: &Context) -> Check {
+    let subject = Subject::new(context, &check::clock);
+    let now = UtcTimestamp::from(context.now());
     match CLOCK_MIN.parse::<UtcTimestamp>() {
-        Ok(earliest) if now < earliest => Check::warn(
-            "clock",
-            format!("{now} is before this program was written"),
-            "set the clock, and keep it by NTP: recorded times never go back",
+        Ok(earliest) if now < earliest => subject.warn(
+            say!(subject.locale, doctor.clock_early, time = now),
+            say!(subject.locale, doctor.clock_advice),
         ),
-        Ok(_) | Err(_) => Check::ok("clock", now.to_string()),
+        Ok(_) | Err(_) => subject.ok(now.to_string()),
     }
 }
 
 fn check_environment(context: &Context) -> Check {
+    let subject = Subject::new(context, &check::environment);
+    let locale = subject.locale;
     let unknown = context.environment.unknown();
     let Some(first) = unknown.first() else {
-        return Check::ok("environment", "every RECORDER_ variable is known");
+        return subject.ok(say!(locale, doctor.environment_known));
     };
     let variables: Vec<String> = Key::ALL.iter().map(|key| key.variable()).collect();
     let advice = match nearest(first, variables.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean {near}?"),
-        None => "unset it, or leave it to the program that it is for".to_owned(),
+        Some(near) => say!(locale, hint.did_you_mean, name = near),
+        None => say!(locale, doctor.environment_advice).to_owned(),
     };
-    Check::warn("environment", format!("not known here: {}", unknown.join(", ")), advice)
+    let names = unknown.join(", ");
+    subject.warn(say!(locale, doctor.environment_unknown, names = names), advice)
 }
 
-fn check_config(settings: &Settings) -> Check {
+fn check_config(context: &Context, settings: &Settings) -> Check {
+    let subject = Subject::new(context, &check::config);
     match &settings.file {
-        Some(path) => Check::ok("config", path.display().to_string()),
-        None => Check::warn(
-            "config",
-            "no configuration file; flags, environment and defaults hold",
-            "`recorder init` writes one",
-        ),
+        Some(path) => subject.ok(path.display().to_string()),
+        None => subject
+            .warn(say!(subject.locale, config.no_file), say!(subject.locale, doctor.config_advice)),
     }
 }
 
 fn check_passphrase(context: &Context, settings: &Settings) -> Check {
-    let name = "passphrase";
+    let subject = Subject::new(context, &check::passphrase);
+    let locale = subject.locale;
     match context.passphrase(settings) {
         PassphraseSource::File(path) => {
             match recorder_fs::read_secret(&path, PASSPHRASE_BYTES_MAX + 2) {
-                Ok(_) => Check::ok(name, format!("{}, for its owner only", path.display())),
-                Err(error) => Check::fail(name, &error.into()),
+                Ok(_) => subject.ok(say!(locale, doctor.passphrase_file, path = path.display())),
+                Err(error) => subject.fail(&error.into()),
             }
         }
         PassphraseSource::Descriptor(descriptor) => {
-            Check::ok(name, format!("from descriptor {descriptor}"))
+            subject.ok(say!(locale, doctor.passphrase_descriptor, descriptor = descriptor))
         }
-        PassphraseSource::Prompt => Check::ok(name, "asked at the terminal when it is needed"),
+        PassphraseSource::Prompt => subject.ok(say!(locale, doctor.passphrase_asked)),
     }
 }
 
 /// The key is opened where its passphrase is at hand; nobody is asked for one.
 fn check_key(context: &Context, settings: &Settings) -> (Check, Option<PublicKey>) {
-    let name = "key";
+    let subject = Subject::new(context, &check::key);
+    let locale = subject.locale;
     if !context.has_signer(settings) {
-        let advice = "`recorder signer generate` makes a key; name it as signer.key_path";
-        let detail = "no signing key is configured: what is recorded will stay unproven";
-        return (Check::warn(name, detail, advice), None);
+        let (detail, advice) = (say!(locale, note.unsigned), say!(locale, doctor.key_advice));
+        return (subject.warn(detail, advice), None);
     }
     let asks = context.passphrase(settings) == PassphraseSource::Prompt;
     if let (true, false, Some(path)) = (asks, context.signer_is_seed(settings), &settings.key_path)
     {
         let check = match recorder_fs::read_secret(path, SIGNER_KEY_BYTES_MAX) {
-            Ok(_) => Check::ok(name, format!("{}, not opened: it needs you", path.display())),
-            Err(error) => Check::fail(name, &error.into()),
+            Ok(_) => subject.ok(say!(locale, doctor.key_unopened, path = path.display())),
+            Err(error) => subject.fail(&error.into()),
         };
         return (check, None);
     }
     match context.signer(settings) {
         Ok(Some(signer)) => {
             let key = signer.key.public_key();
-            (Check::ok(name, format!("opens, {}", key.key_id())), Some(key))
+            (subject.ok(say!(locale, doctor.key_opens, id = key.key_id())), Some(key))
         }
-        Ok(None) => (Check::ok(name, "none"), None),
-        Err(failure) => (Check::fail(name, &failure), None),
+        Ok(None) => (subject.ok(say!(locale, word.none)), None),
+        Err(failure) => (subject.fail(&failure), None),
     }
 }
 
-fn check_trust_root(settings: &Settings, key: Option<&PublicKey>) -> Check {
-    let name = "trust root";
+fn check_trust_root(context: &Context, settings: &Settings, key: Option<&PublicKey>) -> Check {
+    let subject = Subject::new(context, &check::trust_root);
+    let locale = subject.locale;
     let Some(path) = &settings.trust_root else {
-        let advice = "name the file that auditors were given as trust_root, for fsck";
-        return Check::warn(name, "none is configured", advice);
+        let advice = say!(locale, doctor.trust_root_absent_advice);
+        return subject.warn(say!(locale, doctor.trust_root_absent), advice);
     };
     let parsed = recorder_fs::read_bounded(path, TRUST_ROOT_BYTES_MAX)
         .map_err(Failure::from)
         .and_then(|bytes| TrustRoot::parse(&bytes).map_err(Failure::TrustRoot));
     let root = match parsed {
         Ok(root) => root,
-        Err(failure) => return Check::fail(name, &failure),
+        Err(failure) => return subject.fail(&failure),
     };
     let Some(key) = key else {
-        return Check::ok(name, format!("{} keys; not compared with the key", root.keys().len()));
+        let count = root.keys().len();
+        return subject.ok(say!(locale, doctor.trust_root_uncompared, count = count));
     };
     match root.key(&key.key_id()) {
-        Some(trusted) if !trusted.covers_stream(&settings.stream) => Check::warn(
-            name,
-            "trusts the signing key, but not for this stream",
-            "add the stream to the key's streams and give auditors the new file",
+        Some(trusted) if !trusted.covers_stream(&settings.stream) => subject.warn(
+            say!(locale, doctor.trust_root_other_stream),
+            say!(locale, doctor.trust_root_other_stream_advice),
         ),
-        Some(trusted) if trusted.status() != KeyStatus::Active => Check::warn(
-            name,
-            "says that the signing key is not in use any more",
-            "sign with the key that is, or correct the trust root",
+        Some(trusted) if trusted.status() != KeyStatus::Active => subject.warn(
+            say!(locale, doctor.trust_root_inactive),
+            say!(locale, doctor.trust_root_inactive_advice),
         ),
-        Some(_) => Check::ok(name, "trusts the signing key for this stream"),
-        None => Check::warn(
-            name,
-            "does not hold the signing key",
-            "add the key, and give auditors the new file by another way than the bundles",
+        Some(_) => subject.ok(say!(locale, doctor.trust_root_trusts)),
+        None => subject.warn(
+            say!(locale, doctor.trust_root_lacks),
+            say!(locale, doctor.trust_root_lacks_advice),
         ),
     }
 }
@@ -234,34 +254,40 @@ fn check_trust_root(settings: &Settings, key: Option<&PublicKey>) -> Check {
 type OpenStore = std::sync::Arc<dyn Store>;
 
 fn check_store(context: &Context, settings: &Settings) -> (Check, Option<OpenStore>) {
+    let subject = Subject::new(context, &check::store);
     let detail = || format!("{}, SQLite {}", settings.store.display(), rusqlite::version());
     match context.reader(settings) {
-        Ok(store) => (Check::ok("store", detail()), Some(store)),
-        Err(failure) => (Check::fail("store", &failure), None),
+        Ok(store) => (subject.ok(detail()), Some(store)),
+        Err(failure) => (subject.fail(&failure), None),
     }
 }
 
-fn check_stream(store: &dyn Store, settings: &Settings, key: Option<&PublicKey>) -> Check {
-    let name = "stream";
+fn check_stream(
+    context: &Context,
+    store: &dyn Store,
+    settings: &Settings,
+    key: Option<&PublicKey>,
+) -> Check {
+    let subject = Subject::new(context, &check::stream);
+    let (locale, stream) = (subject.locale, &settings.stream);
     let head = match store.head(&settings.stream) {
         Ok(Some(head)) => head,
-        Ok(None) => return Check::ok(name, format!("{}, nothing recorded yet", settings.stream)),
-        Err(error) => return Check::fail(name, &error.into()),
+        Ok(None) => return subject.ok(say!(locale, doctor.stream_empty, stream = stream)),
+        Err(error) => return subject.fail(&error.into()),
     };
-    let detail = format!("{}, {} envelopes", settings.stream, head.next_position);
-    let Some((checkpoint, key)) = head.checkpoint.zip(key) else { return Check::ok(name, detail) };
+    let detail = say!(locale, doctor.stream_envelopes, stream = stream, count = head.next_position);
+    let Some((checkpoint, key)) = head.checkpoint.zip(key) else { return subject.ok(detail) };
     let note = recorder_envelope::checkpoint::SignedCheckpoint::parse(checkpoint.note.as_bytes());
     match note {
-        Ok(note) if note.verify_log_signature(key).is_ok() => Check::ok(name, detail),
+        Ok(note) if note.verify_log_signature(key).is_ok() => subject.ok(detail),
         Ok(_) => Check {
             state: State::Fail,
-            ..Check::warn(
-                name,
-                "the last checkpoint was signed by another key",
-                "configure that key; a key is rotated, never replaced",
+            ..subject.warn(
+                say!(locale, doctor.stream_other_key),
+                say!(locale, doctor.stream_other_key_advice),
             )
         },
-        Err(error) => Check::fail(name, &Failure::Checkpoint(error)),
+        Err(error) => subject.fail(&Failure::Checkpoint(error)),
     }
 }
 
@@ -272,27 +298,27 @@ fn check_guard(
     store: &dyn Store,
     key: Option<&PublicKey>,
 ) -> Check {
-    let name = "head guard";
+    let subject = Subject::new(context, &check::head_guard);
+    let locale = subject.locale;
     let compared = match context.compare_with_guard(settings, store, key) {
         Ok(Some(compared)) => compared,
         Ok(None) => {
-            let advice = "set head_guard to checkpoints or strict";
-            return Check::warn(name, "off: an older copy of the database is not noticed", advice);
+            let advice = say!(locale, doctor.guard_off_advice);
+            return subject.warn(say!(locale, doctor.guard_off), advice);
         }
-        Err(failure) => return Check::fail(name, &failure),
+        Err(failure) => return subject.fail(&failure),
     };
     let problem = compared.problems.into_iter().chain(compared.missing).next();
     if let Some(problem) = problem {
-        return Check::fail(name, &Failure::Open(problem.into()));
+        return subject.fail(&Failure::Open(problem.into()));
     }
     let path = settings.head_guard_path.display();
     match is_on_one_device(&settings.head_guard_path, &settings.store) {
-        true => Check::warn(
-            name,
-            format!("{path}, which the database extends; both lie on one device"),
-            "move the guard to where whoever writes to the database cannot, and name it as head_guard_path",
+        true => subject.warn(
+            say!(locale, doctor.guard_one_device, path = path),
+            say!(locale, doctor.guard_one_device_advice),
         ),
-        false => Check::ok(name, format!("{path}, which the database extends")),
+        false => subject.ok(say!(locale, doctor.guard_extends, path = path)),
     }
 }
 
@@ -302,31 +328,33 @@ fn is_on_one_device(guard: &Path, store: &Path) -> bool {
     matches!((device(guard), device(store)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn check_durability(settings: &Settings) -> Check {
+fn check_durability(context: &Context, settings: &Settings) -> Check {
+    let subject = Subject::new(context, &check::durability);
+    let locale = subject.locale;
     match settings.synchronous {
-        Synchronous::Full => Check::ok("durability", "receipts are given after the disk confirmed"),
-        Synchronous::Normal => Check::warn(
-            "durability",
-            "sqlite_synchronous is NORMAL: a power cut may lose what has a receipt",
-            "set it to FULL",
-        ),
+        Synchronous::Full => subject.ok(say!(locale, doctor.durable)),
+        Synchronous::Normal => {
+            subject.warn(say!(locale, doctor.not_durable), say!(locale, doctor.not_durable_advice))
+        }
     }
 }
 
-fn check_disk(store: &Path) -> Check {
-    let name = "disk";
+fn check_disk(context: &Context, store: &Path) -> Check {
+    let subject = Subject::new(context, &check::disk);
+    let locale = subject.locale;
     let directory = store.parent().filter(|parent| !parent.as_os_str().is_empty());
     match rustix::fs::statvfs(directory.unwrap_or(Path::new("."))) {
         Ok(found) => {
             let free = found.f_bavail.saturating_mul(found.f_frsize);
-            let detail = format!("{} MiB free", free >> 20);
+            let detail = say!(locale, doctor.disk_free, size = free >> 20);
             match free < FREE_BYTES_MIN {
-                true => Check::warn(name, detail, "make room: a full disk stops recording"),
-                false => Check::ok(name, detail),
+                true => subject.warn(detail, say!(locale, doctor.disk_full_advice)),
+                false => subject.ok(detail),
             }
         }
         Err(error) => {
-            Check::warn(name, format!("not measured: {error}"), "look at it by other means")
+            let detail = say!(locale, doctor.disk_unmeasured, error = error);
+            subject.warn(detail, say!(locale, doctor.disk_unmeasured_advice))
         }
     }
 }
