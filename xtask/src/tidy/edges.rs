@@ -67,7 +67,6 @@ const PLANNED: &[&str] = &[
     "recorder-otel-adapter",
     "recorder-decision-gate-adapter",
     "recorder-openclaw-adapter",
-    "recorder-sidecar-api",
     "recorder-contract",
     "recorder-sidecar",
 ];

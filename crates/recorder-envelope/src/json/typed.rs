@@ -65,8 +65,15 @@ pub fn from_strict<T: DeserializeOwned>(
     from_objects(bytes).map_err(StrictError::Schema)
 }
 
-/// Reads a `T`, every struct of it from an object, never from an array of its members.
-pub(crate) fn from_objects<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+/// Reads a `T`, every struct of it from an object, never from an array of its members. One pass, and `T` may borrow.
+///
+/// What serde's own readers let pass still passes: a map, and whatever `T` keeps as text, may hold duplicates. Text
+/// is for the reader of that text; where `T` has a map, [`from_strict`] is the door.
+///
+/// # Errors
+///
+/// What `T` refuses, and bytes after the value.
+pub fn from_objects<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = T::deserialize(Objects(&mut deserializer))?;
     deserializer.end()?;

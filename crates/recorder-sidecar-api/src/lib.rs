@@ -1,0 +1,10 @@
+//! The words of the HTTP boundary: routes, media types, headers, wire types, problem codes.
+//!
+//! The server, the generator of the contract and clients read the same tables, so that what is served is what is
+//! published. Deliberately absent: sockets, and whatever a request does.
+
+pub mod header;
+pub mod media;
+pub mod problem;
+pub mod route;
+pub mod wire;
