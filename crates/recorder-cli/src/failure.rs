@@ -426,7 +426,17 @@ fn open(error: &recorder::OpenError) -> Class {
     use recorder::OpenError;
     match error {
         OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
-        OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused),
+        OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused).hint(
+            "configure the key that signed so far; `recorder signer rotate` changes to another",
+        ),
+        OpenError::SignerReplaced { .. } => Class::new("signer_replaced", Exit::Refused).hint(
+            "name the new key's file as signer.key_path; `recorder signer rotate --new-key` with that file does so",
+        ),
+        OpenError::RotationUnfinished { .. } => Class::new("rotation_unfinished", Exit::Refused)
+            .hint("`recorder signer rotate --new-key` with the file of that key finishes it"),
+        OpenError::RotationBroken(_) => {
+            Class::new("rotation_broken", Exit::Invalid).hint(CORRUPT_HINT)
+        }
         OpenError::OriginMismatch { .. } => Class::new("origin_mismatch", Exit::Refused)
             .hint("set log_name to the first part of the name that the checkpoints carry"),
         OpenError::Head(error) => head(error),
@@ -523,6 +533,11 @@ fn build(error: &BuildError) -> Class {
         BuildError::BeyondLog { .. } => Class::new("beyond_log", Exit::Refused),
         BuildError::SignerRequired => Class::new("signer_required", Exit::Refused)
             .hint("configure the key that signed this stream so far: signer.key_path or --key"),
+        BuildError::SignerReplaced { .. } => Class::new("signer_replaced", Exit::Refused)
+            .hint("name the new key's file as signer.key_path"),
+        BuildError::RotationBroken(_) => {
+            Class::new("rotation_broken", Exit::Invalid).hint(CORRUPT_HINT)
+        }
         BuildError::CheckpointRequired => Class::new("no_checkpoint", Exit::Refused)
             .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
         BuildError::TooMuch { .. } => Class::new("selection_too_large", Exit::Refused),

@@ -49,7 +49,10 @@ mod recorder;
 pub use ::recorder::clock::{Clock, FixedClock, SystemClock};
 pub use ::recorder::ids::{IdSource, SeededIds, SystemIds};
 pub use ::recorder::query::Page;
-pub use ::recorder::{AppendError, AutoSeal, GuardMode, Receipt, SealError, SealReceipt};
+pub use ::recorder::{
+    AppendError, AutoSeal, GuardMode, Receipt, RotateError, Rotated, RotationReport, SealError,
+    SealReceipt,
+};
 pub use recorder_core::filter::{Cursor, EnvelopeFilter, EventTypeMatch, PageSize, Range};
 pub use recorder_core::hash::KeyId;
 pub use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};

@@ -5,13 +5,16 @@ use std::io::Cursor as MemorySpool;
 use ::recorder::bundle::{AnchorAt, BuildRequest, Compression, write_archive};
 use ::recorder::ids::NoRandomness;
 use ::recorder::query::{self, Page};
-use ::recorder::{AppendError, Receipt, SealError, SealReceipt, Submission};
+use ::recorder::{
+    AppendError, Receipt, RotateError, RotationReport, SealError, SealReceipt, Submission,
+};
 use recorder_core::filter::{Cursor, EnvelopeFilter, PageSize};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId, TenantId};
 use recorder_envelope::attachment::Attachment;
 use recorder_envelope::merkle;
 use recorder_envelope::segment::SealReason;
 use recorder_envelope::selector::Selector;
+use recorder_envelope::signing::SecretKey;
 use recorder_envelope::trust_root::TrustRoot;
 use recorder_store::{Store, StoredCheckpoint};
 use recorder_verify::{Report, VerifyOptions, verify};
@@ -127,6 +130,48 @@ impl Recorder {
     /// `SealError`: nothing is open, or nothing is in it.
     pub fn seal(&self) -> Result<SealReceipt, SealError> {
         self.engine.seal_segment(&self.tenant_id, SealReason::Manual)
+    }
+
+    /// Rotates every stream of this recorder to a new key, and goes on under it. Afterwards the old key opens nothing,
+    /// and who trusts it follows to the new one.
+    ///
+    /// ```
+    /// # use recorder_sdk::prelude::*;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (old, new) = (SecretKey::from_seed(&[1; 32])?, SecretKey::from_seed(&[2; 32])?);
+    /// let trust_root = recorder_sdk::trust_only(old.public_key())?;
+    /// let recorder = RecorderBuilder::new("recorder:example")
+    ///     .store(StoreKind::Memory)
+    ///     .signer(old)
+    ///     .trust_root(trust_root)
+    ///     .build()?;
+    /// let event = || Event::new("tool.call", "agent:7", "production");
+    /// recorder.record(event())?;
+    ///
+    /// let (recorder, report) = recorder.rotate_signer(new, "the yearly one")?;
+    /// assert_eq!(report.rotated[0].epoch, 1);
+    ///
+    /// recorder.record(event())?;
+    /// recorder.checkpoint()?;
+    /// let bundle = recorder.build_bundle(Selector::everything())?;
+    /// let report = recorder.verify_bundle(&bundle.bytes)?;
+    /// assert_eq!(report.verdict(), recorder_sdk::Verdict::Valid);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `RotateError`; the recorder then has to be built again, and rotated again to the same key where it says that a
+    /// rotation is unfinished.
+    pub fn rotate_signer(
+        self,
+        new: SecretKey,
+        reason: &str,
+    ) -> Result<(Self, RotationReport), RotateError> {
+        let Self { engine, tenant_id, trust_root, .. } = self;
+        let (engine, report) = engine.rotate_signer(new, reason)?;
+        Ok((Self::new(engine, tenant_id, trust_root), report))
     }
 
     /// The checkpoint over all that is recorded, signed now where none covers it yet.

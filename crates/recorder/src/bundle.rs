@@ -31,6 +31,7 @@ pub use document::write_document;
 pub use error::BuildError;
 
 use crate::log;
+use crate::succession::Succession;
 use part::Part;
 use selection::Selection;
 
@@ -55,8 +56,8 @@ pub enum AnchorAt {
     /// The newest checkpoint, or, in a stream without checkpoints, the log as it is.
     #[default]
     Newest,
-    /// The oldest checkpoint of at least this size, so that the same request gives the same bytes for ever; in a
-    /// stream without such a checkpoint, the log at this size.
+    /// The oldest checkpoint of at least this size that the signer may vouch for, so that the same request gives the
+    /// same bytes until the key is rotated; in a stream without such a checkpoint, the log at this size.
     Oldest {
         /// Envelopes that the log must hold.
         tree_size: u64,
@@ -124,12 +125,16 @@ fn anchor(store: &dyn Store, request: &BuildRequest<'_>) -> Result<Anchor, Build
     if promise > SigningPromise::None && request.signer.is_none() {
         return Err(BuildError::SignerRequired);
     }
+    let signs_from = signs_from(store, request)?;
     let (checkpoint, tree_size) = match request.anchor {
         AnchorAt::Newest => (head.checkpoint, head.next_position),
         AnchorAt::Oldest { tree_size } if tree_size > head.next_position => {
             return Err(BuildError::BeyondLog { tree_size, size: head.next_position });
         }
-        AnchorAt::Oldest { tree_size } => (store.checkpoint(stream, tree_size)?, tree_size),
+        AnchorAt::Oldest { tree_size } => {
+            let tree_size = tree_size.max(signs_from);
+            (store.checkpoint(stream, tree_size)?, tree_size)
+        }
     };
     if let Some(checkpoint) = checkpoint {
         return signed_anchor(&checkpoint);
@@ -141,6 +146,18 @@ fn anchor(store: &dyn Store, request: &BuildRequest<'_>) -> Result<Anchor, Build
     let root_hash = merkle::root_at(&log::reader(store, stream, tree_size), tree_size)
         .map_err(|error| BuildError::corrupt("tiles", error.to_string()))?;
     Ok(Anchor { tree_size, root_hash, checkpoint: None })
+}
+
+/// The smallest log whose manifest the signer may sign: after a rotation, one that holds the rotation. What is asked
+/// for of an older log is tied to that one, since the key that signed then is gone.
+fn signs_from(store: &dyn Store, request: &BuildRequest<'_>) -> Result<u64, BuildError> {
+    let Some(signer) = request.signer else { return Ok(0) };
+    let succession = Succession::read(store, &request.stream)?;
+    let Some(terms) = succession.last() else { return Ok(0) };
+    match terms.new_key == signer.public_key() {
+        true => Ok(terms.effective_position + 1),
+        false => Err(BuildError::SignerReplaced { key_id: terms.new_key.key_id() }),
+    }
 }
 
 fn signed_anchor(checkpoint: &StoredCheckpoint) -> Result<Anchor, BuildError> {

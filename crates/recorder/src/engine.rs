@@ -6,6 +6,7 @@
 mod append;
 mod guarded;
 mod lifecycle;
+mod rotate;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +21,7 @@ use recorder_store::{Commit, CommitError, ExpectedHead, Store};
 use crate::clock::Clock;
 use crate::config::RecorderConfig;
 use crate::error::{AppendError, OpenError};
-use crate::guard::{GuardError, GuardedHead, Guarding};
+use crate::guard::{self, GuardError, GuardedHead, Guarding};
 use crate::ids::IdSource;
 use crate::log::{self, LogEdge, StoredTiles};
 use crate::startup;
@@ -28,6 +29,7 @@ use crate::stream::{Plan, Planner, StreamState};
 
 pub use append::is_reserved_event_type;
 pub use guarded::HEAD_ADOPTED;
+pub use rotate::{OldKey, Rotated, RotationReport, RotationRequest, rotate};
 
 /// A prepared envelope and the attachments that come with it.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ pub struct Recorder {
 }
 
 /// What only the writer holds.
+#[derive(Default)]
 struct Writer {
     streams: BTreeMap<TenantId, StreamState>,
     /// What the guard was last seen to hold of this recorder, by origin.
@@ -115,13 +118,20 @@ impl Recorder {
         signer: Option<SecretKey>,
         guarding: Option<Guarding>,
     ) -> Result<Self, OpenError> {
-        let mut streams = BTreeMap::new();
+        let key = signer.as_ref().map(SecretKey::public_key);
+        let mut all = Vec::new();
         for stream in store.streams()? {
             if stream.recorder_id == config.recorder_id {
-                let state = startup::load(&*store, &stream, &config, signer.as_ref())?;
-                streams.insert(stream.tenant_id, state);
+                all.push(startup::load(&*store, &stream, &config, key.as_slice())?);
             }
         }
+        if let Some(Err(error)) = key.map(|key| startup::check_signer(&all, &key)) {
+            // A database from before a rotation is under another key too: then it is the guard that names it.
+            return Err(seen_by_guard(&*store, &config, guarding.as_ref())?.unwrap_or(error));
+        }
+        let states = all.into_iter().map(|loaded| loaded.state);
+        let streams = states.map(|state| (state.stream.tenant_id.clone(), state));
+        let streams = streams.collect::<BTreeMap<_, _>>();
         let edge =
             |(tenant, state): (&TenantId, &StreamState)| (tenant.clone(), state.edge.clone());
         let edges = Mutex::new(streams.iter().map(edge).collect());
@@ -250,6 +260,18 @@ impl Recorder {
         writer.streams.insert(state.stream.tenant_id.clone(), state);
         Ok(())
     }
+}
+
+/// What the guard has seen otherwise, whoever signed it.
+fn seen_by_guard(
+    store: &dyn Store,
+    config: &RecorderConfig,
+    guarding: Option<&Guarding>,
+) -> Result<Option<OpenError>, OpenError> {
+    let Some(guarding) = guarding else { return Ok(None) };
+    let (log_name, recorder_id) = (&config.log_name, &config.recorder_id);
+    let compared = guard::compare_by(store, log_name, recorder_id, &*guarding.guard, &[])?;
+    Ok(compared.problems.into_iter().next().map(OpenError::Head))
 }
 
 /// Which of the three writes of a commit did not succeed.

@@ -1,12 +1,14 @@
 //! Why the engine did not do what it was asked, by whose fault it is.
 
-use recorder_core::hash::AttachmentHash;
+use recorder_core::hash::{AttachmentHash, KeyId};
 use recorder_core::identity::{EnvelopeId, EventType, SegmentId};
 use recorder_envelope::checkpoint::CheckpointError;
+use recorder_envelope::rotation::RotationError;
 use recorder_store::{CommitError, Corruption, ReadError};
 
 use crate::guard::{GuardError, HeadError};
 use crate::ids::NoRandomness;
+use crate::succession::{BrokenRotation, SuccessionError};
 
 /// Why an append returned no receipts. Nothing was written unless it says so.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -149,14 +151,41 @@ pub enum OpenError {
     /// What is stored does not follow from its own hashes.
     #[error("the store is corrupt: {0}")]
     Corrupt(#[source] Corruption),
-    /// The signer's key is not the one that signed this stream's last checkpoint.
+    /// The signer's key is not the one that signed this stream so far.
     #[error(
-        "the signer's key is not the one that signed the last checkpoint of {stream}; rotate instead of replacing it"
+        "the signer's key is not the one that signed the last checkpoint of {stream}; a key is rotated, never replaced"
     )]
     SignerMismatch {
         /// The stream.
         stream: String,
     },
+    /// The signer's key was rotated away.
+    #[error(
+        "the signer's key is not in force any more: {stream} was rotated to key {key_id} at position {position}"
+    )]
+    SignerReplaced {
+        /// The stream.
+        stream: String,
+        /// The key in force.
+        key_id: KeyId,
+        /// Where it began.
+        position: u64,
+    },
+    /// A rotation was interrupted between two streams. Rotating again to the same key finishes it.
+    #[error(
+        "the rotation to key {key_id} is unfinished: {rotated} is under it and {remaining} is not; rotate again to the same key"
+    )]
+    RotationUnfinished {
+        /// The key that was being brought in.
+        key_id: KeyId,
+        /// A stream that it has reached.
+        rotated: String,
+        /// A stream that it has not.
+        remaining: String,
+    },
+    /// A rotation in the log does not hold.
+    #[error(transparent)]
+    RotationBroken(#[from] BrokenRotation),
     /// The stream's checkpoints carry another origin than the configured log name gives.
     #[error(
         "the checkpoints of this log are named {found}, the configured log name gives {expected}; a log's name never changes"
@@ -190,9 +219,78 @@ impl From<ReadError> for OpenError {
     }
 }
 
+impl From<SuccessionError> for OpenError {
+    fn from(error: SuccessionError) -> Self {
+        match error {
+            SuccessionError::Broken(broken) => Self::RotationBroken(broken),
+            SuccessionError::Read(error) => error.into(),
+        }
+    }
+}
+
 impl OpenError {
     /// A corruption at `place`.
     pub(crate) fn corrupt(place: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Corrupt(Corruption { place: place.into(), detail: detail.into() })
+    }
+}
+
+/// Why a key was not rotated. Streams that were rotated before the error stay rotated: rotating again to the same key
+/// goes on with the rest.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    /// The recorder has no signer, so no key could end.
+    #[error("no signer is configured; there is no key to rotate")]
+    NoSigner,
+    /// The terms are refused: the reason, or both keys are one.
+    #[error(transparent)]
+    Terms(#[from] RotationError),
+    /// The key that is to end is not in force.
+    #[error("{stream} is not under key {key_id}, which is to end")]
+    NotInForce {
+        /// The stream.
+        stream: String,
+        /// The key that was given as the old one.
+        key_id: KeyId,
+    },
+    /// The new key was in force before, and no key comes back.
+    #[error("key {key_id} was in force in {stream} before; a key never comes back")]
+    KeyReturns {
+        /// The stream.
+        stream: String,
+        /// The key.
+        key_id: KeyId,
+    },
+    /// Without the old key nothing says which one it was.
+    #[error("nothing in {stream} names the key that is to end; give its public half")]
+    OldKeyUnknown {
+        /// The stream.
+        stream: String,
+    },
+    /// A rotation needs a segment to seal. This one would have to begin with an envelope that only the lost key may
+    /// sign.
+    #[error(
+        "{stream} has no open segment to seal, and promises a signature on every envelope, which only the lost key could give"
+    )]
+    NothingToSeal {
+        /// The stream.
+        stream: String,
+    },
+    /// The store is not one to rotate in.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The rotation of a stream was refused.
+    #[error("{stream} was not rotated: {source}")]
+    Refused {
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: AppendError,
+    },
+}
+
+impl From<SuccessionError> for RotateError {
+    fn from(error: SuccessionError) -> Self {
+        Self::Open(error.into())
     }
 }

@@ -13,6 +13,7 @@ use recorder_core::limits::FINDINGS_MAX;
 use recorder_envelope::checkpoint::SignedCheckpoint;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::preimage;
+use recorder_envelope::rotation::RotationKind;
 use recorder_envelope::segment::{Predecessor, SigningPromise};
 use recorder_envelope::signing::PublicKey;
 use recorder_store::{
@@ -21,6 +22,7 @@ use recorder_store::{
 use serde::Serialize;
 
 use crate::log::LogEdge;
+use crate::succession::{Succession, SuccessionError};
 
 /// What was read, and everything that is wrong with it.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,6 +39,9 @@ pub struct FsckReport {
     pub attachments: u64,
     /// Signatures that were checked.
     pub signatures: u64,
+    /// Signatures by a key that was in force there and that nothing shows any more: a lost one, of which the log holds
+    /// only the name. What they sign is under the checkpoints of the keys that followed.
+    pub signatures_unchecked: u64,
     /// The first thousand findings.
     pub findings: Vec<Finding>,
     /// All findings.
@@ -138,11 +143,12 @@ fn check_stream(
         report.add(stream.to_string(), "its head cannot be read");
         return Ok(());
     };
-    let checkpoints = checkpoints(store, stream, keys, report)?;
+    let signers = Signers::read(store, stream, keys, report)?;
+    let checkpoints = checkpoints(store, stream, &signers, report)?;
     if head.checkpoint.as_ref() != checkpoints.back() {
         report.add(stream.to_string(), "its head names another checkpoint than the newest");
     }
-    let mut walk = Walk::new(store, stream, keys, checkpoints, report);
+    let mut walk = Walk::new(store, stream, &signers, checkpoints, report);
     walk.segments(head.segment_count)?;
     let everything = EnvelopeFilter::default();
     let mut failure = None;
@@ -172,7 +178,7 @@ fn check_stream(
 fn checkpoints(
     store: &dyn Store,
     stream: &StreamId,
-    keys: &[PublicKey],
+    signers: &Signers,
     report: &mut FsckReport,
 ) -> Result<VecDeque<StoredCheckpoint>, ReadError> {
     let mut checkpoints = VecDeque::<StoredCheckpoint>::new();
@@ -184,14 +190,14 @@ fn checkpoints(
             report.add(stream.to_string(), "its checkpoints are not in order");
             return Ok(checkpoints);
         }
-        check_note(stream, keys, &stored, report);
+        check_note(stream, signers, &stored, report);
         checkpoints.push_back(stored);
     }
 }
 
 fn check_note(
     stream: &StreamId,
-    keys: &[PublicKey],
+    signers: &Signers,
     stored: &StoredCheckpoint,
     report: &mut FsckReport,
 ) {
@@ -204,10 +210,89 @@ fn check_note(
     if (body.tree_size(), body.root()) != (stored.tree_size, stored.root_hash) {
         report.add(place.clone(), "its note says something else than its row");
     }
-    if !keys.is_empty() {
+    signers.check_note(place, &note, report);
+}
+
+/// Whose signatures count in one stream: the given keys, and those that its rotations connect with them.
+struct Signers {
+    /// Empty where none was given: then no signature is looked at.
+    keys: Vec<PublicKey>,
+    succession: Succession,
+}
+
+impl Signers {
+    fn read(
+        store: &dyn Store,
+        stream: &StreamId,
+        keys: &[PublicKey],
+        report: &mut FsckReport,
+    ) -> Result<Self, ReadError> {
+        let succession = match Succession::read(store, stream) {
+            Ok(succession) => succession,
+            Err(SuccessionError::Broken(broken)) => {
+                let place = format!("{}, position {}", broken.stream, broken.position);
+                report.add(place, format!("the key rotation is broken: {}", broken.fault));
+                Succession::default()
+            }
+            Err(SuccessionError::Read(error)) => {
+                report.add_corrupt::<()>(Err(error))?;
+                Succession::default()
+            }
+        };
+        let keys = match keys {
+            [] => Vec::new(),
+            given => succession.connected(given),
+        };
+        Ok(Self { keys, succession })
+    }
+
+    /// Counts a signature and names it where it does not hold, or is by a key that was not given or not in force there: whoever writes to the store can put one there
+    /// that holds for a key of their own.
+    fn check(
+        &self,
+        place: String,
+        key_id: KeyId,
+        in_force: bool,
+        report: &mut FsckReport,
+        holds: impl FnOnce(&PublicKey) -> bool,
+    ) {
+        if self.keys.is_empty() {
+            return;
+        }
+        if !in_force {
+            return report.add(place, "is signed by a key that was not in force there");
+        }
+        match self.keys.iter().find(|key| key.key_id() == key_id) {
+            None if self.succession.is_hidden(&key_id) => report.signatures_unchecked += 1,
+            None => {
+                report.signatures += 1;
+                report.add(place, "is signed by a key that was not given");
+            }
+            Some(key) => {
+                report.signatures += 1;
+                if !holds(key) {
+                    report.add(place, "the signature is not valid");
+                }
+            }
+        }
+    }
+
+    /// A note names its key by four bytes only: the key in force is looked for among those that are known.
+    fn check_note(&self, place: String, note: &SignedCheckpoint, report: &mut FsckReport) {
+        if self.keys.is_empty() {
+            return;
+        }
+        let holder = self.succession.holder(note.checkpoint().tree_size().saturating_sub(1));
+        let may_sign = |key: &&PublicKey| holder.is_none_or(|it| it.key_id == key.key_id());
+        let hidden = holder.is_some_and(|holder| self.succession.is_hidden(&holder.key_id));
+        let mut signers = self.keys.iter().filter(may_sign).peekable();
+        if signers.peek().is_none() && hidden {
+            report.signatures_unchecked += 1;
+            return;
+        }
         report.signatures += 1;
-        if !keys.iter().any(|key| note.verify_log_signature(key).is_ok()) {
-            report.add(place, "is not signed by a given key");
+        if !signers.any(|key| note.verify_log_signature(key).is_ok()) {
+            report.add(place, "is not signed by a given key that was in force there");
         }
     }
 }
@@ -220,7 +305,7 @@ fn place_of_checkpoint(stream: &StreamId, checkpoint: &StoredCheckpoint) -> Stri
 struct Walk<'a> {
     store: &'a dyn Store,
     stream: &'a StreamId,
-    keys: &'a [PublicKey],
+    signers: &'a Signers,
     report: &'a mut FsckReport,
     records: Vec<SegmentRecord>,
     /// The segment that the next envelope lies in, by index; how many of its envelopes were read.
@@ -241,14 +326,14 @@ impl<'a> Walk<'a> {
     fn new(
         store: &'a dyn Store,
         stream: &'a StreamId,
-        keys: &'a [PublicKey],
+        signers: &'a Signers,
         checkpoints: VecDeque<StoredCheckpoint>,
         report: &'a mut FsckReport,
     ) -> Self {
         Self {
             store,
             stream,
-            keys,
+            signers,
             report,
             records: Vec::new(),
             segment: 0,
@@ -325,6 +410,11 @@ impl<'a> Walk<'a> {
         if envelope.recomputed_content_hash() != envelope.content_hash {
             self.report.add(place.clone(), "the content does not match its hash");
         }
+        let at = envelope.place.position;
+        let is_rotation = RotationKind::of_event(envelope.fields.event_type.as_str()).is_some();
+        if is_rotation && !self.signers.succession.holds(at) {
+            self.report.add(place.clone(), "is a key rotation that this recorder did not make");
+        }
         self.check_link(envelope, &place);
         self.check_signature(envelope, place);
         self.advance(envelope)
@@ -346,30 +436,16 @@ impl<'a> Walk<'a> {
             None if promised == Some(SigningPromise::Envelopes) => {
                 self.report.add(place, "a signature is promised and missing");
             }
-            Some(signature) => self.check_signed(place, signature.key_id(), |key| {
-                let (content, chain) = (&envelope.content_hash, &envelope.chain_hash);
-                key.verify_envelope(content, chain, signature).is_ok()
-            }),
+            Some(signature) => {
+                let key_id = signature.key_id();
+                let holder = self.signers.succession.holder(envelope.place.position);
+                let in_force = holder.is_none_or(|holder| holder.key_id == key_id);
+                self.signers.check(place, key_id, in_force, self.report, |key| {
+                    let (content, chain) = (&envelope.content_hash, &envelope.chain_hash);
+                    key.verify_envelope(content, chain, signature).is_ok()
+                });
+            }
             None => {}
-        }
-    }
-
-    /// Counts a signature and names it where it does not hold, or is by a key that was not given: whoever writes to
-    /// the store can put one there that holds for a key of their own. Without keys, none is looked at.
-    fn check_signed(
-        &mut self,
-        place: String,
-        key_id: KeyId,
-        holds: impl FnOnce(&PublicKey) -> bool,
-    ) {
-        if self.keys.is_empty() {
-            return;
-        }
-        self.report.signatures += 1;
-        match self.keys.iter().find(|key| key.key_id() == key_id) {
-            None => self.report.add(place, "is signed by a key that was not given"),
-            Some(key) if !holds(key) => self.report.add(place, "the signature is not valid"),
-            Some(_) => {}
         }
     }
 
@@ -461,7 +537,9 @@ impl<'a> Walk<'a> {
             }
             Some(signature) => {
                 let place = format!("{place}, its seal");
-                self.check_signed(place, signature.key_id(), |key| {
+                let key_id = signature.key_id();
+                let in_force = self.signers.succession.may_seal(&key_id, seal.tree_size);
+                self.signers.check(place, key_id, in_force, self.report, |key| {
                     key.verify_seal(&seal.hash(), signature).is_ok()
                 });
             }

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::OpenError;
 use crate::log;
+use crate::succession::{Holder, Succession};
 
 /// Bytes of a guarded head's file: a note of the largest size, escaped, and room to spare.
 pub const GUARDED_HEAD_BYTES_MAX: u64 = 1 << 20;
@@ -374,6 +375,17 @@ pub fn compare(
     guard: &dyn HeadGuard,
     signer: Option<&PublicKey>,
 ) -> Result<Comparison, OpenError> {
+    compare_by(store, log_name, recorder_id, guard, signer.map_or(&[], std::slice::from_ref))
+}
+
+/// As `compare`: each of `keys` may have signed what no rotation gives to another key.
+pub(crate) fn compare_by(
+    store: &dyn Store,
+    log_name: &LogName,
+    recorder_id: &RecorderId,
+    guard: &dyn HeadGuard,
+    keys: &[PublicKey],
+) -> Result<Comparison, OpenError> {
     let mut heads = guard.heads().map_err(HeadError::Guard)?;
     heads.retain(|origin, _| is_origin_of(origin, log_name, recorder_id));
     if let Some((origin, other)) = heads.iter().find(|(origin, head)| **origin != head.origin) {
@@ -391,7 +403,7 @@ pub fn compare(
         let head = store.head(&stream)?.unwrap_or(StreamHead::EMPTY);
         match unseen.remove(&checkpoint::origin(log_name.as_str(), &stream)) {
             Some(guarded) => {
-                comparison.problems.extend(check(store, &stream, &head, &guarded, signer)?)
+                comparison.problems.extend(check(store, &stream, &head, &guarded, keys)?)
             }
             None if head.next_position == 0 => {}
             None => {
@@ -431,7 +443,7 @@ fn check(
     stream: &StreamId,
     head: &StreamHead,
     guarded: &GuardedHead,
-    signer: Option<&PublicKey>,
+    keys: &[PublicKey],
 ) -> Result<Option<HeadError>, OpenError> {
     let tree_size = guarded.tree_size;
     let rolled_back = |what, guarded, stored| HeadError::RolledBack {
@@ -443,7 +455,7 @@ fn check(
     if head.next_position < tree_size {
         return Ok(Some(rolled_back("envelopes", tree_size, head.next_position)));
     }
-    if !is_signed_as_it_should(store, stream, guarded, signer)? {
+    if !is_signed_as_it_should(store, stream, guarded, keys)? {
         return Ok(Some(HeadError::NotBySigner { stream: stream.to_string(), tree_size }));
     }
     let stored = match tree_size {
@@ -474,22 +486,29 @@ fn lost_beside_envelopes(
     counts.into_iter().find(|(_, guarded, stored)| stored < guarded)
 }
 
-/// A head is unsigned only if the log had no signer yet: no checkpoint of it is smaller.
+/// A head is unsigned only if the log had no signer yet: no checkpoint of it is smaller. A signed one is by the key
+/// that was in force at its size: by one that a rotation replaced below the rotation, and not above.
 fn is_signed_as_it_should(
     store: &dyn Store,
     stream: &StreamId,
     guarded: &GuardedHead,
-    signer: Option<&PublicKey>,
+    keys: &[PublicKey],
 ) -> Result<bool, OpenError> {
-    match (&guarded.note, signer) {
-        (Some(note), Some(key)) => Ok(note.verify_log_signature(key).is_ok()),
-        (Some(_), None) => Ok(true),
-        (None, _) => {
-            let oldest = store.checkpoint(stream, 1)?;
-            Ok(guarded.tree_size == 0
-                || oldest.is_none_or(|oldest| oldest.tree_size >= guarded.tree_size))
+    let Some(note) = &guarded.note else {
+        let oldest = store.checkpoint(stream, 1)?;
+        return Ok(guarded.tree_size == 0
+            || oldest.is_none_or(|oldest| oldest.tree_size >= guarded.tree_size));
+    };
+    let signed = |key: &PublicKey| note.verify_log_signature(key).is_ok();
+    let holder = Succession::read(store, stream)?.holder(guarded.tree_size.saturating_sub(1));
+    Ok(match holder {
+        None => keys.is_empty() || keys.iter().any(signed),
+        Some(Holder { key: Some(key), .. }) => signed(&key),
+        // A lost key that nothing shows. The head must still have the root of the log, which the key in force signed.
+        Some(Holder { key: None, key_id }) => {
+            keys.iter().find(|key| key.key_id() == key_id).is_none_or(signed)
         }
-    }
+    })
 }
 
 #[cfg(test)]

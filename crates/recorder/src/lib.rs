@@ -17,9 +17,13 @@ pub mod query;
 pub mod receipt;
 mod startup;
 mod stream;
+pub mod succession;
 
 pub use config::{AutoSeal, RecorderConfig};
-pub use engine::{HEAD_ADOPTED, Recorder, Submission, is_reserved_event_type};
-pub use error::{AppendError, OpenError, SealError};
+pub use engine::{
+    HEAD_ADOPTED, OldKey, Recorder, Rotated, RotationReport, RotationRequest, Submission,
+    is_reserved_event_type, rotate,
+};
+pub use error::{AppendError, OpenError, RotateError, SealError};
 pub use guard::{GuardMode, Guarding, HeadGuard};
 pub use receipt::{Receipt, SealReceipt};

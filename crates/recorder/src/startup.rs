@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use recorder_core::filter::EnvelopeFilter;
-use recorder_core::hash::{ChainHash, TreeHash};
+use recorder_core::hash::{ChainHash, KeyId, TreeHash};
 use recorder_core::identity::{EnvelopeId, StreamId};
 use recorder_core::time::RecordedAt;
 use recorder_envelope::checkpoint::{self, SignedCheckpoint};
@@ -15,32 +15,139 @@ use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle;
 use recorder_envelope::preimage;
 use recorder_envelope::segment::{Predecessor, SegmentGenesis, SegmentSeal, SigningPromise};
-use recorder_envelope::signing::SecretKey;
+use recorder_envelope::signing::PublicKey;
 use recorder_store::{OpenSegment, SegmentRecord, Store, StoredCheckpoint, StreamHead};
 
 use crate::config::RecorderConfig;
 use crate::error::OpenError;
 use crate::log::{self, LogEdge};
 use crate::stream::{OpenState, StreamState};
+use crate::succession::Succession;
 
-/// Reads where `stream` stands and re-derives its last envelopes, as many as `config` says.
+/// A stream as it was found.
+pub(crate) struct Loaded {
+    pub(crate) state: StreamState,
+    pub(crate) succession: Succession,
+    pub(crate) signed_by: SignedBy,
+    /// The key that the newest seal or envelope with a signature names.
+    pub(crate) last_key_id: Option<KeyId>,
+}
+
+/// Which of the keys at hand signed a stream last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SignedBy {
+    /// Nobody signed anything yet.
+    Nobody,
+    /// This key, which is in force.
+    Key(KeyId),
+    /// Another key than those.
+    Another,
+}
+
+/// Reads where `stream` stands and re-derives its last envelopes, as many as `config` says. Signatures are checked by
+/// those of `keys` that are in force.
 pub(crate) fn load(
     store: &dyn Store,
     stream: &StreamId,
     config: &RecorderConfig,
-    signer: Option<&SecretKey>,
-) -> Result<StreamState, OpenError> {
-    let Some(head) = store.head(stream)? else { return Ok(StreamState::new(stream.clone())) };
-    check_tail(store, stream, &head, config.startup_verification_depth, signer)?;
+    keys: &[PublicKey],
+) -> Result<Loaded, OpenError> {
+    let Some(head) = store.head(stream)? else {
+        return Ok(Loaded {
+            state: StreamState::new(stream.clone()),
+            succession: Succession::default(),
+            signed_by: SignedBy::Nobody,
+            last_key_id: None,
+        });
+    };
+    let succession = Succession::read(store, stream)?;
+    let depth = config.startup_verification_depth;
+    let last_envelope_key = check_tail(store, stream, &head, depth, keys, &succession)?;
     let edge = LogEdge::rebuild(store, stream, head.next_position)?;
-    if let Some(checkpoint) = &head.checkpoint {
+    let note = head.checkpoint.as_ref().map(|checkpoint| {
         check_checkpoint(store, stream, &edge, checkpoint)?;
-        let note = check_note(stream, checkpoint, config)?;
-        if let Some(signer) = signer {
-            note.verify_log_signature(&signer.public_key())
-                .map_err(|_| OpenError::SignerMismatch { stream: stream.to_string() })?;
+        check_note(stream, checkpoint, config)
+    });
+    let seal = head.last_sealed.as_ref().and_then(|sealed| sealed.seal.as_ref()?.signature);
+    let last_key_id = last_envelope_key.or(seal.map(|signature| signature.key_id()));
+    let signed_by = signed_by(stream, &succession, note.transpose()?.as_ref(), last_key_id, keys)?;
+    let state = state_of(store, stream, head, edge)?;
+    Ok(Loaded { state, succession, signed_by, last_key_id })
+}
+
+/// Which of `keys` signed the stream last. After a rotation it is the key in force and no other.
+fn signed_by(
+    stream: &StreamId,
+    succession: &Succession,
+    note: Option<&SignedCheckpoint>,
+    last_key_id: Option<KeyId>,
+    keys: &[PublicKey],
+) -> Result<SignedBy, OpenError> {
+    let in_force = succession.in_force();
+    if let Some(key) = in_force {
+        // Event and checkpoint land together, so no stream with the one lacks the other.
+        if note.is_none_or(|note| note.verify_log_signature(&key).is_err()) {
+            let detail = format!("is not by key {}, which is in force", key.key_id());
+            return Err(OpenError::corrupt(format!("{stream}, the last checkpoint"), detail));
         }
     }
+    let by_name = |id: KeyId| match keys.iter().any(|key| key.key_id() == id) {
+        true => SignedBy::Key(id),
+        false => SignedBy::Another,
+    };
+    Ok(match (in_force, note, last_key_id) {
+        (Some(key), _, _) => by_name(key.key_id()),
+        (None, Some(note), _) => {
+            let signed = |key: &&PublicKey| note.verify_log_signature(key).is_ok();
+            let signer = keys.iter().find(signed);
+            signer.map_or(SignedBy::Another, |key| SignedBy::Key(key.key_id()))
+        }
+        (None, None, Some(id)) => by_name(id),
+        (None, None, None) => SignedBy::Nobody,
+    })
+}
+
+/// Whether `signer` is in force in every stream; where it is not, what happened to it.
+pub(crate) fn check_signer(loaded: &[Loaded], signer: &PublicKey) -> Result<(), OpenError> {
+    let signer_id = signer.key_id();
+    let fits = |it: &&Loaded| it.signed_by == SignedBy::Key(signer_id);
+    let Some(other) = loaded.iter().find(|it| it.signed_by == SignedBy::Another) else {
+        return Ok(());
+    };
+    let name = |it: &Loaded| it.state.stream.to_string();
+    // Streams that the signer was brought in to, and those that it was rotated away from.
+    let brought_in = |it: &&Loaded| it.succession.in_force().is_some_and(|key| key == *signer);
+    if let Some(rotated) = loaded.iter().find(brought_in) {
+        let (rotated, remaining) = (name(rotated), name(other));
+        return Err(OpenError::RotationUnfinished { key_id: signer_id, rotated, remaining });
+    }
+    let ended = |it: &&Loaded| it.succession.last().is_some_and(|it| it.old_key_id == signer_id);
+    let Some((replaced, terms)) =
+        loaded.iter().find(ended).and_then(|it| Some((it, it.succession.last()?)))
+    else {
+        return Err(OpenError::SignerMismatch { stream: name(other) });
+    };
+    let key_id = terms.new_key.key_id();
+    Err(match loaded.iter().find(fits) {
+        Some(remaining) => OpenError::RotationUnfinished {
+            key_id,
+            rotated: name(replaced),
+            remaining: name(remaining),
+        },
+        None => OpenError::SignerReplaced {
+            stream: name(replaced),
+            key_id,
+            position: terms.effective_position,
+        },
+    })
+}
+
+fn state_of(
+    store: &dyn Store,
+    stream: &StreamId,
+    head: StreamHead,
+    edge: LogEdge,
+) -> Result<StreamState, OpenError> {
     let predecessor = head.last_sealed.as_ref().map(predecessor).transpose()?;
     if let Some(seal) = seal_of(&head) {
         check_root(store, stream, &edge, seal)?;
@@ -220,22 +327,26 @@ fn id_at(store: &dyn Store, stream: &StreamId, position: u64) -> Result<Envelope
     found.ok_or_else(|| OpenError::corrupt(format!("{stream}, position {position}"), "is missing"))
 }
 
-/// Re-reads and re-derives the last `depth` envelopes, and ties them to the head.
+/// Re-reads and re-derives the last `depth` envelopes, and ties them to the head. Gives the key that the last of
+/// them names, if any.
 fn check_tail(
     store: &dyn Store,
     stream: &StreamId,
     head: &StreamHead,
     depth: u64,
-    signer: Option<&SecretKey>,
-) -> Result<(), OpenError> {
+    keys: &[PublicKey],
+    succession: &Succession,
+) -> Result<Option<KeyId>, OpenError> {
     let first = head.next_position.saturating_sub(depth.max(1));
     let mut tail = Tail {
         store,
         stream,
-        signer,
+        keys,
+        succession,
         next: first,
         previous: None,
         recorded_at: None,
+        last_key_id: None,
         genesis: None,
         fault: None,
     };
@@ -266,16 +377,18 @@ fn check_tail(
             "the last envelope was recorded at another time",
         ));
     }
-    Ok(())
+    Ok(tail.last_key_id)
 }
 
 struct Tail<'a> {
     store: &'a dyn Store,
     stream: &'a StreamId,
-    signer: Option<&'a SecretKey>,
+    keys: &'a [PublicKey],
+    succession: &'a Succession,
     next: u64,
     previous: Option<ChainHash>,
     recorded_at: Option<RecordedAt>,
+    last_key_id: Option<KeyId>,
     /// How the segment begins that the last envelope lies in.
     genesis: Option<SegmentGenesis>,
     fault: Option<OpenError>,
@@ -325,22 +438,27 @@ impl Tail<'_> {
             return Err(corrupt("the signature that its segment promises is missing or not valid"));
         }
         self.genesis = Some(genesis);
+        self.last_key_id = envelope.signature.as_ref().map(|signature| signature.key_id());
         self.previous = Some(computed);
         self.recorded_at = Some(at.recorded_at);
         self.next += 1;
         Ok(())
     }
 
-    /// A signature by another key is left to `fsck` and the verifier: keys change, and only they know which held.
+    /// After a rotation the key in force signs and no other. Before, a signature by a key that is not at hand is left
+    /// to `fsck` and the verifier.
     fn is_signed_as_promised(&self, envelope: &SealedEnvelope, promise: SigningPromise) -> bool {
         let Some(signature) = &envelope.signature else {
             return promise < SigningPromise::Envelopes;
         };
-        self.signer.map(SecretKey::public_key).is_none_or(|key| {
-            key.key_id() != signature.key_id()
-                || key
-                    .verify_envelope(&envelope.content_hash, &envelope.chain_hash, signature)
-                    .is_ok()
+        let key_id = signature.key_id();
+        let holder = self.succession.holder(envelope.place.position);
+        if holder.is_some_and(|holder| holder.key_id != key_id) {
+            return false;
+        }
+        let at_hand = self.keys.iter().find(|key| key.key_id() == key_id).copied();
+        holder.and_then(|holder| holder.key).or(at_hand).is_none_or(|key| {
+            key.verify_envelope(&envelope.content_hash, &envelope.chain_hash, signature).is_ok()
         })
     }
 

@@ -21,6 +21,8 @@ use crate::config::RecorderConfig;
 use crate::error::AppendError;
 use crate::log::LogEdge;
 
+pub(crate) mod rotation;
+
 /// What planning needs besides the state.
 pub(crate) struct Planner<'a> {
     pub(crate) config: &'a RecorderConfig,
@@ -251,12 +253,20 @@ impl StreamState {
         planner: &mut Planner<'_>,
         plan: &mut Plan,
     ) -> Result<(), AppendError> {
-        let Some(open) = self.open.take() else { return Ok(()) };
+        match self.plan_close(reason, planner, plan) {
+            true => self.plan_checkpoint(planner, plan),
+            false => Ok(()),
+        }
+    }
+
+    /// Seals the open segment without a checkpoint; says whether there was anything to seal.
+    fn plan_close(&mut self, reason: SealReason, planner: &Planner<'_>, plan: &mut Plan) -> bool {
+        let Some(open) = self.open.take() else { return false };
         let (Some(chain_head), Some(first_envelope_id), Some(last_envelope_id)) =
             (self.chain_head, open.first_envelope_id, open.last_envelope_id)
         else {
             self.open = Some(open);
-            return Ok(());
+            return false;
         };
         let seal = SegmentSeal {
             segment_id: open.genesis.segment_id,
@@ -274,7 +284,7 @@ impl StreamState {
         self.predecessor = Some(Predecessor { segment_id: seal.segment_id, chain_head, seal_hash });
         let signature = planner.signer.map(|key| key.sign_seal(&seal_hash));
         plan.steps.push(Step::Seal(SignedSeal { seal, signature }));
-        self.plan_checkpoint(planner, plan)
+        true
     }
 
     /// Has the head guarded, and signs a checkpoint over the whole log, unless the newest covers it already.

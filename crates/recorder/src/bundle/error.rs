@@ -1,7 +1,9 @@
 //! Why no bundle was built.
 
-use recorder_core::hash::AttachmentHash;
+use recorder_core::hash::{AttachmentHash, KeyId};
 use recorder_store::{Corruption, ReadError};
+
+use crate::succession::{BrokenRotation, SuccessionError};
 
 /// Why no bundle was built.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,15 @@ pub enum BuildError {
     /// The stream promises signatures, and without one on its manifest the bundle would be broken.
     #[error("the stream promises signatures; build the bundle with the signer")]
     SignerRequired,
+    /// The signer was rotated away: nobody would believe its manifest.
+    #[error("the signer is not in force any more: the stream was rotated to key {key_id}")]
+    SignerReplaced {
+        /// The key in force.
+        key_id: KeyId,
+    },
+    /// A rotation in the log does not hold.
+    #[error(transparent)]
+    RotationBroken(#[from] BrokenRotation),
     /// The stream promises checkpoints and none covers what is asked for.
     #[error("the stream promises checkpoints and none covers this; sign one first")]
     CheckpointRequired,
@@ -58,6 +69,15 @@ pub enum BuildError {
     /// The spool or the output failed.
     #[error("the bundle could not be written: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<SuccessionError> for BuildError {
+    fn from(error: SuccessionError) -> Self {
+        match error {
+            SuccessionError::Broken(broken) => Self::RotationBroken(broken),
+            SuccessionError::Read(error) => Self::Read(error),
+        }
+    }
 }
 
 impl BuildError {

@@ -1,6 +1,6 @@
 //! The writer's side of the head guard: in which order a commit and the guard are written is said in `guard`.
 
-use recorder_core::identity::{ActorId, EnvironmentId, EventType, TenantId};
+use recorder_core::identity::{ActorId, EnvironmentId, EventType, TenantId, TraceId};
 use recorder_envelope::attachment::AttachmentRefs;
 use recorder_envelope::checkpoint::{self, SignedCheckpoint};
 use recorder_envelope::envelope::{
@@ -79,6 +79,11 @@ impl Recorder {
         self.guarding.is_some() && (asked || !is_guarded())
     }
 
+    /// Whether the stream has a guarded head.
+    pub(super) fn is_guarded(&self, writer: &Writer, state: &StreamState) -> bool {
+        writer.guarded.contains_key(&self.origin_of(state))
+    }
+
     /// Moves the guard to where `state` stands, which is committed.
     pub(super) fn advance_guard(
         &self,
@@ -134,8 +139,18 @@ impl Recorder {
             state.edge.root(),
             state.edge.size(),
         );
+        self.own_event(HEAD_ADOPTED, None, payload.into_bytes())
+    }
+
+    /// An event of the recorder's own, with a canonical payload.
+    pub(super) fn own_event(
+        &self,
+        event_type: &str,
+        trace_id: Option<&str>,
+        payload: Vec<u8>,
+    ) -> Result<PreparedEnvelope, AppendError> {
         let internal = |detail: String| {
-            AppendError::Corrupt(Corruption { place: HEAD_ADOPTED.to_owned(), detail })
+            AppendError::Corrupt(Corruption { place: event_type.to_owned(), detail })
         };
         let payload = CanonicalPayload::from_canonical(payload)
             .map_err(|error| internal(error.to_string()))?;
@@ -143,11 +158,11 @@ impl Recorder {
         let now = self.clock.now();
         let fields = EnvelopeFields {
             envelope_id: self.ids.envelope_id(now)?,
-            event_type: EventType::new(HEAD_ADOPTED).map_err(identity)?,
+            event_type: EventType::new(event_type).map_err(identity)?,
             actor_id: ActorId::new(self.config.recorder_id.as_str()).map_err(identity)?,
             environment_id: EnvironmentId::new("recorder").map_err(identity)?,
             claimed_time: now.into(),
-            trace_id: None,
+            trace_id: trace_id.map(TraceId::new).transpose().map_err(identity)?,
             session_id: None,
             parent_ids: ParentIds::default(),
             attachment_refs: AttachmentRefs::default(),

@@ -23,7 +23,7 @@ use recorder_verify::{
 use serde_json::Value;
 
 use crate::harness::{
-    BEGINNING, Backing, SECOND, Setup, World, key, moment, over_both_stores, tenant,
+    BEGINNING, Backing, SECOND, Setup, World, key, key_of, moment, over_both_stores, tenant,
 };
 
 over_both_stores!(
@@ -42,7 +42,7 @@ over_both_stores!(
 
 static SIGNER: LazyLock<SecretKey> = LazyLock::new(key);
 
-fn request(stream: &StreamId, selector: Selector) -> BuildRequest<'static> {
+pub(crate) fn request(stream: &StreamId, selector: Selector) -> BuildRequest<'static> {
     BuildRequest {
         stream: stream.clone(),
         selector,
@@ -53,7 +53,10 @@ fn request(stream: &StreamId, selector: Selector) -> BuildRequest<'static> {
     }
 }
 
-fn archive(store: &dyn Store, request: &BuildRequest<'_>) -> Result<(Built, Vec<u8>), BuildError> {
+pub(crate) fn archive(
+    store: &dyn Store,
+    request: &BuildRequest<'_>,
+) -> Result<(Built, Vec<u8>), BuildError> {
     let mut out = Vec::new();
     let mut spool = Cursor::new(Vec::new());
     let built = write_archive(store, request, &mut spool, &mut out, &mut |_| ())?;
@@ -69,10 +72,14 @@ fn document(store: &dyn Store, request: &BuildRequest<'_>) -> Result<(Built, Vec
     Ok((built, out))
 }
 
-fn judged(bundle: &[u8], trusted: bool) -> Report {
-    let everywhere = TrustedStreams::All;
-    let trust = TrustedKey::new(key().public_key(), everywhere, KeyStatus::Active).unwrap();
-    let trust_root = trusted.then(|| TrustRoot::new(vec![trust], None).unwrap());
+/// What a verifier says who trusts the keys of these seeds, everywhere.
+pub(crate) fn judged(bundle: &[u8], trusted: &[u8]) -> Report {
+    let trust = |seed: &u8| {
+        let key = key_of(*seed).public_key();
+        TrustedKey::new(key, TrustedStreams::All, KeyStatus::Active).unwrap()
+    };
+    let keys = trusted.iter().map(trust).collect::<Vec<_>>();
+    let trust_root = (!keys.is_empty()).then(|| TrustRoot::new(keys, None).unwrap());
     let options = VerifyOptions { trust_root, ..VerifyOptions::default() };
     verify(&bundle, &options, &mut |_| ()).unwrap()
 }
@@ -81,7 +88,7 @@ fn judged(bundle: &[u8], trusted: bool) -> Report {
 fn check_all_forms(
     store: &dyn Store,
     mut request: BuildRequest<'_>,
-    trusted: bool,
+    trusted: &[u8],
 ) -> (Value, Report) {
     let (built, document_bytes) = document(store, &request).unwrap();
     assert_eq!(document(store, &request).unwrap().1, document_bytes, "the same bytes each time");
@@ -104,16 +111,18 @@ pub(crate) fn check_whole(
     store: &dyn Store,
     stream: &StreamId,
     envelopes: &[SealedEnvelope],
-    signed: bool,
+    seeds: &[u8],
 ) {
+    let signed = !seeds.is_empty();
     let head = store.head(stream).unwrap().unwrap();
     let covered = match &head.checkpoint {
         Some(checkpoint) => checkpoint.tree_size,
         None if signed => return,
         None => head.next_position,
     };
-    let mut request = request(stream, Selector::everything());
-    request.signer = signed.then_some(&*SIGNER);
+    let signer = seeds.last().map(|seed| key_of(*seed));
+    let request =
+        BuildRequest { signer: signer.as_ref(), ..request(stream, Selector::everything()) };
     if covered == 0 {
         assert!(matches!(archive(store, &request), Err(BuildError::NothingSelected)));
         return;
@@ -122,7 +131,7 @@ pub(crate) fn check_whole(
     if covered > 2000 {
         return;
     }
-    let (document, report) = check_all_forms(store, request, signed);
+    let (document, report) = check_all_forms(store, request, seeds);
     let ids = envelopes[..covered as usize].iter().map(|it| it.fields.envelope_id);
     assert_eq!(ids_in(&document), ids.collect::<Vec<_>>());
     let answers = report.answers();
@@ -152,7 +161,7 @@ fn a_whole_signed_log_is_valid_and_complete(backing: Backing) {
     world.append_new(350);
     world.recorder().checkpoint(&tenant("a")).unwrap();
     let request = request(&world.stream("a"), Selector::everything());
-    let (_, report) = check_all_forms(&*world.store(), request, true);
+    let (_, report) = check_all_forms(&*world.store(), request, &[7]);
     assert_eq!(report.verdict(), Verdict::Valid);
     assert_eq!(report.answers().completeness, Completeness::Complete);
 }
@@ -162,7 +171,7 @@ fn a_whole_unsigned_log_is_intact_and_says_so(backing: Backing) {
     world.append_new(20);
     let mut request = request(&world.stream("a"), Selector::everything());
     request.signer = None;
-    let (_, report) = check_all_forms(&*world.store(), request, false);
+    let (_, report) = check_all_forms(&*world.store(), request, &[]);
     assert_eq!(report.verdict(), Verdict::ValidWithWarnings);
     assert_eq!(report.answers().authenticity, Authenticity::Unproven);
 }
@@ -184,7 +193,7 @@ fn a_bundle_holds_what_the_checkpoint_covers(backing: Backing) {
     world.recorder().checkpoint(&tenant("a")).unwrap();
     world.append_new(5);
     let request = request(&world.stream("a"), Selector::everything());
-    let (document, _) = check_all_forms(&*world.store(), request, true);
+    let (document, _) = check_all_forms(&*world.store(), request, &[7]);
     assert_eq!(ids_in(&document).len(), 10);
     assert_eq!(document["parts"]["manifest.json"]["tree_size"], 10);
 }
@@ -206,7 +215,7 @@ fn a_bundle_at_an_older_checkpoint_stays_the_same_for_ever(backing: Backing) {
     world.append_new(60);
     world.reopen();
     assert_eq!(archive(&*world.store(), &request).unwrap().1, bytes);
-    check_all_forms(&*world.store(), request, true);
+    check_all_forms(&*world.store(), request, &[7]);
 }
 
 fn a_selection_that_selects_nothing_is_refused(backing: Backing) {
@@ -230,7 +239,7 @@ fn a_document_over_the_bound_is_refused(backing: Backing) {
     let refused = document(&*world.store(), &request);
     assert!(matches!(refused, Err(BuildError::DocumentTooLarge { .. })));
     let (_, bytes) = archive(&*world.store(), &request).unwrap();
-    assert_ne!(judged(&bytes, false).verdict(), Verdict::Invalid);
+    assert_ne!(judged(&bytes, &[]).verdict(), Verdict::Invalid);
     world.end_unchecked();
 }
 
@@ -251,7 +260,7 @@ fn attachments_come_along_once(backing: Backing) {
         let request = request(&world.stream("a"), selector);
         let (built, _) = archive(&*world.store(), &request).unwrap();
         assert_eq!(built.attachment_count, count);
-        check_all_forms(&*world.store(), request, true);
+        check_all_forms(&*world.store(), request, &[7]);
     }
 }
 
@@ -274,7 +283,7 @@ fn parents_that_are_left_out_are_named(backing: Backing) {
     let range = Range::new(Some(2), None).unwrap();
     let mut request = request(&world.stream("a"), Selector::Positions(RangeOf::new(range)));
     request.signer = None;
-    let (document, _) = check_all_forms(&*world.store(), request, false);
+    let (document, _) = check_all_forms(&*world.store(), request, &[]);
     let mut omitted = vec![ids[0].to_string(), stranger.to_string()];
     omitted.sort();
     let named = document["parts"]["manifest.json"]["omitted_parent_ids"].clone();
@@ -377,7 +386,7 @@ fn every_selection_is_the_naive_one_and_verifies(backing: Backing) {
                 prop_assert!(nothing);
                 return Ok(());
             }
-            let (document, report) = check_all_forms(&*store, request, true);
+            let (document, report) = check_all_forms(&*store, request, &[7]);
             let lines = lines(&document, "segments/", "envelopes-");
             let found = lines.iter().map(|line| line["position"].as_u64().unwrap());
             prop_assert_eq!(

@@ -7,7 +7,8 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use recorder::clock::{Clock as _, FixedClock};
 use recorder::ids::{IdSource as _, SeededIds};
 use recorder::{
-    AppendError, AutoSeal, Guarding, OpenError, Receipt, Recorder, RecorderConfig, Submission,
+    AppendError, AutoSeal, Guarding, OldKey, OpenError, Receipt, Recorder, RecorderConfig,
+    RotateError, RotationReport, RotationRequest, Submission,
 };
 use recorder_core::identity::{EnvelopeId, StreamId, TenantId};
 use recorder_core::time::RecordedAt;
@@ -80,6 +81,8 @@ pub(crate) struct World {
     pub(crate) setup: Setup,
     /// What guards the heads from the next opening on.
     pub(crate) guarding: Option<Guarding>,
+    /// The seeds of the keys that signed so far; the last one's signs.
+    pub(crate) seeds: Vec<u8>,
     medium: Medium,
     recorder: Option<Recorder>,
     directory: tempfile::TempDir,
@@ -89,8 +92,15 @@ pub(crate) struct World {
     receipts: Mutex<Vec<(TenantId, Receipt)>>,
 }
 
+/// The seed of the key that every world begins with.
+const FIRST_SEED: u8 = 7;
+
 pub(crate) fn key() -> SecretKey {
-    SecretKey::from_seed(&[7; 32]).unwrap()
+    key_of(FIRST_SEED)
+}
+
+pub(crate) fn key_of(seed: u8) -> SecretKey {
+    SecretKey::from_seed(&[seed; 32]).unwrap()
 }
 
 pub(crate) fn moment(nanoseconds: i64) -> RecordedAt {
@@ -116,6 +126,7 @@ impl World {
             ids: Arc::new(SeededIds::new(1)),
             setup,
             guarding: None,
+            seeds: vec![FIRST_SEED],
             medium,
             recorder: None,
             directory,
@@ -140,13 +151,50 @@ impl World {
 
     /// Opens another recorder with this world's settings over `store`.
     pub(crate) fn open(&self, store: Arc<dyn Store>) -> Result<Recorder, OpenError> {
-        let signer = self.setup.signed.then(key);
+        let signer = self.signer();
         let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
         let config = self.setup.config.clone();
         match self.guarding.clone() {
             None => Recorder::open(store, config, clock, ids, signer),
             Some(guarding) => Recorder::open_guarded(store, config, clock, ids, signer, guarding),
         }
+    }
+
+    pub(crate) fn signer(&self) -> Option<SecretKey> {
+        let seed = self.seeds.last().copied().unwrap();
+        self.setup.signed.then(|| key_of(seed))
+    }
+
+    /// Rotates every stream to the key of `seed`. After a failure nothing is open.
+    pub(crate) fn rotate(&mut self, old: OldKey, seed: u8) -> Result<RotationReport, RotateError> {
+        let store = self.store();
+        self.rotate_over(store, old, seed)
+    }
+
+    /// As `rotate`, over a store that may fail.
+    pub(crate) fn rotate_over(
+        &mut self,
+        store: Arc<dyn Store>,
+        old: OldKey,
+        seed: u8,
+    ) -> Result<RotationReport, RotateError> {
+        self.recorder = None;
+        let request = RotationRequest { old, new: key_of(seed), reason: "a test".to_owned() };
+        let (clock, ids) = (Arc::clone(&self.clock), Arc::clone(&self.ids));
+        let (config, guarding) = (self.setup.config.clone(), self.guarding.clone());
+        let rotated = recorder::rotate(store, config, clock, ids, guarding, request);
+        let (recorder, report) = rotated?;
+        self.recorder = Some(recorder);
+        if self.seeds.last() != Some(&seed) {
+            self.seeds.push(seed);
+        }
+        Ok(report)
+    }
+
+    /// Rotates with the key that signs now.
+    pub(crate) fn rotate_to(&mut self, seed: u8) -> Result<RotationReport, RotateError> {
+        let old = OldKey::Held(key_of(self.seeds.last().copied().unwrap()));
+        self.rotate(old, seed)
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -176,6 +224,13 @@ impl World {
 
     /// As `try_reopen`; `meddle` is given the directory of the database while it is closed.
     pub(crate) fn try_reopen_after(&mut self, meddle: impl FnOnce(&Path)) -> Result<(), OpenError> {
+        self.reopen_store(meddle);
+        self.recorder = Some(self.open(self.store())?);
+        Ok(())
+    }
+
+    /// Closes recorder and store, and opens the store alone.
+    pub(crate) fn reopen_store(&mut self, meddle: impl FnOnce(&Path)) {
         self.recorder = None;
         self.medium = match std::mem::replace(&mut self.medium, Medium::Closed) {
             Medium::Memory(store) => {
@@ -189,8 +244,6 @@ impl World {
             }
             Medium::Closed => unreachable!(),
         };
-        self.recorder = Some(self.open(self.store())?);
-        Ok(())
     }
 
     /// Records for a tenant and keeps the receipts for the oracle.
@@ -221,6 +274,11 @@ impl World {
         Draft::new(id)
     }
 
+    /// Closes the recorder, so that another may write.
+    pub(crate) fn end_writer(&mut self) {
+        self.recorder = None;
+    }
+
     /// Ends the world without the oracle, for what is too large for it.
     pub(crate) fn end_unchecked(mut self) {
         self.checked = false;
@@ -239,7 +297,8 @@ impl Drop for World {
     fn drop(&mut self) {
         if self.checked && !std::thread::panicking() {
             self.recorder = None;
-            oracle::check(&*self.store(), &self.receipts(), self.setup.signed);
+            let seeds = if self.setup.signed { self.seeds.as_slice() } else { &[] };
+            oracle::check(&*self.store(), &self.receipts(), seeds);
         }
     }
 }

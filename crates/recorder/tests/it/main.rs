@@ -11,6 +11,7 @@ mod harness;
 mod oracle;
 mod queries;
 mod random;
+mod rotation;
 mod segments;
 mod startup;
 mod tampered;

@@ -10,10 +10,12 @@ use recorder_core::identity::{StreamId, TenantId};
 use recorder_envelope::checkpoint::SignedCheckpoint;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::segment::SigningPromise;
+use recorder_envelope::signing::PublicKey;
 use recorder_store::{SegmentRecord, Store};
 use serde_json::{Value, json};
 
-use crate::{bundles, harness};
+use crate::bundles;
+use crate::harness::key_of;
 
 pub(crate) fn envelopes(store: &dyn Store, stream: &StreamId) -> Vec<SealedEnvelope> {
     let mut found = Vec::new();
@@ -27,16 +29,17 @@ pub(crate) fn envelopes(store: &dyn Store, stream: &StreamId) -> Vec<SealedEnvel
     found
 }
 
-/// Everything that must be true of a store after whatever happened to it.
-pub(crate) fn check(store: &dyn Store, receipts: &[(TenantId, Receipt)], signed: bool) {
-    let keys = if signed { vec![harness::key().public_key()] } else { Vec::new() };
+/// Everything that must be true of a store after whatever happened to it. `seeds` are those of the keys that signed,
+/// in order; none in an unsigned world.
+pub(crate) fn check(store: &dyn Store, receipts: &[(TenantId, Receipt)], seeds: &[u8]) {
+    let keys = seeds.iter().map(|seed| key_of(*seed).public_key()).collect::<Vec<_>>();
     let report = recorder::fsck::fsck(store, &keys, &mut |_| ()).unwrap();
     assert!(report.is_clean(), "{:#?}", report.findings);
     let mut stored = BTreeMap::new();
     for stream in store.streams().unwrap() {
         let envelopes = envelopes(store, &stream);
-        check_stream(store, &stream, &envelopes);
-        bundles::check_whole(store, &stream, &envelopes, signed);
+        check_stream(store, &stream, &envelopes, &keys);
+        bundles::check_whole(store, &stream, &envelopes, seeds);
         for envelope in envelopes {
             let key = (stream.tenant_id.clone(), envelope.fields.envelope_id);
             assert!(stored.insert(key, envelope).is_none(), "an id stands twice in {stream}");
@@ -54,7 +57,12 @@ pub(crate) fn check(store: &dyn Store, receipts: &[(TenantId, Receipt)], signed:
     }
 }
 
-fn check_stream(store: &dyn Store, stream: &StreamId, envelopes: &[SealedEnvelope]) {
+fn check_stream(
+    store: &dyn Store,
+    stream: &StreamId,
+    envelopes: &[SealedEnvelope],
+    keys: &[PublicKey],
+) {
     let segments = store.segments(stream, 0..u64::MAX).unwrap();
     let leaves = envelopes.iter().map(|it| sha256(&[&[0], it.chain_hash.as_bytes()]));
     let leaves = leaves.collect::<Vec<_>>();
@@ -110,7 +118,7 @@ fn check_stream(store: &dyn Store, stream: &StreamId, envelopes: &[SealedEnvelop
     }
     assert_eq!(position, envelopes.len() as u64, "no envelope stands outside its segments");
     check_head(store, stream, envelopes);
-    check_checkpoints(store, stream, &leaves);
+    check_checkpoints(store, stream, &leaves, keys);
 }
 
 fn check_head(store: &dyn Store, stream: &StreamId, envelopes: &[SealedEnvelope]) {
@@ -120,14 +128,21 @@ fn check_head(store: &dyn Store, stream: &StreamId, envelopes: &[SealedEnvelope]
     assert_eq!(head.last_recorded_at, envelopes.last().map(|last| last.place.recorded_at));
 }
 
-/// Each size once, each root true.
-fn check_checkpoints(store: &dyn Store, stream: &StreamId, leaves: &[[u8; 32]]) {
-    let mut size = 0;
+/// Each size once, each root true, and no key comes back after another.
+fn check_checkpoints(
+    store: &dyn Store,
+    stream: &StreamId,
+    leaves: &[[u8; 32]],
+    keys: &[PublicKey],
+) {
+    let (mut size, mut signer) = (0, 0);
     while let Some(stored) = store.checkpoint(stream, size + 1).unwrap() {
         assert!(stored.tree_size > size);
         size = stored.tree_size;
         let note = SignedCheckpoint::parse(stored.note.as_bytes()).unwrap();
-        note.verify_log_signature(&harness::key().public_key()).unwrap();
+        let by = keys.iter().position(|key| note.verify_log_signature(key).is_ok()).unwrap();
+        assert!(by >= signer, "the checkpoint at {size} is by a key that was rotated away");
+        signer = by;
         assert_eq!(note.checkpoint().tree_size(), size);
         let root = TreeHash::from_bytes(naive_root(&leaves[..size as usize]));
         assert_eq!((note.checkpoint().root(), stored.root_hash), (root, root));

@@ -19,6 +19,7 @@ enum Operation {
     Fail(Fault),
     Clock { seconds: i64 },
     Reopen,
+    Rotate,
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -33,6 +34,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         1 => prop_oneof![Just(Fault::Lost), Just(Fault::Landed)].prop_map(Operation::Fail),
         1 => (-1000_i64..1000).prop_map(|seconds| Operation::Clock { seconds }),
         1 => Just(Operation::Reopen),
+        1 => Just(Operation::Rotate),
     ];
     proptest::collection::vec(operation, 1..25)
 }
@@ -88,6 +90,16 @@ fn perform(world: &mut World, operation: &Operation, sent: &mut Vec<Submission>)
         Operation::Fail(fault) => world.fail_next_commit(*fault),
         Operation::Clock { seconds } => world.clock.set(moment(BEGINNING + seconds * SECOND)),
         Operation::Reopen => world.reopen(),
+        Operation::Rotate => rotate(world),
+    }
+}
+
+/// Rotates to the next key, again where the first try was not confirmed.
+fn rotate(world: &mut World) {
+    let next = world.seeds.last().unwrap() + 1;
+    if world.setup.signed && world.rotate_to(next).is_err() {
+        world.reopen_store(|_| ());
+        world.rotate_to(next).unwrap();
     }
 }
 
@@ -100,7 +112,9 @@ fn random_histories_leave_a_sound_store(backing: Backing) {
             for operation in &operations {
                 perform(&mut world, operation, &mut sent);
             }
-            assert_eq!(world.envelopes("a").len(), sent.len(), "each envelope once");
+            let mut recorded = world.envelopes("a");
+            recorded.retain(|it| !it.fields.event_type.as_str().starts_with("system."));
+            assert_eq!(recorded.len(), sent.len(), "each envelope once");
             Ok(())
         })
         .unwrap();

@@ -8,6 +8,7 @@ use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
+use recorder_store::fault::Fault;
 use recorder_store::{
     Commit, CommitError, Corruption, ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead,
 };
@@ -27,6 +28,8 @@ pub(crate) struct Tampered {
     pub(crate) tile: Edit<Vec<TreeHash>>,
     pub(crate) checkpoint: Edit<StoredCheckpoint>,
     pub(crate) attachment: Edit<Option<Vec<u8>>>,
+    /// Asked before each commit: how it fails, if it does.
+    pub(crate) fault: Box<dyn Fn() -> Option<Fault> + Send + Sync>,
 }
 
 impl Tampered {
@@ -39,6 +42,7 @@ impl Tampered {
             tile: Box::new(|_| ()),
             checkpoint: Box::new(|_| ()),
             attachment: Box::new(|_| ()),
+            fault: Box::new(|| None),
         }
     }
 
@@ -50,7 +54,12 @@ impl Tampered {
 
 impl Store for Tampered {
     fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        self.inner.commit(commit)
+        let fault = (self.fault)();
+        if fault != Some(Fault::Lost) {
+            self.inner.commit(commit)?;
+        }
+        let unknown = || CommitError::OutcomeUnknown(Arc::new(std::io::Error::other("a test")));
+        fault.map_or(Ok(()), |_| Err(unknown()))
     }
 
     fn durability(&self) -> &'static str {
