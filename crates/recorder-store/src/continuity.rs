@@ -20,12 +20,13 @@ use crate::record::{Commit, OpenSegment, SegmentRecord, Step, StoredCheckpoint, 
 /// # Errors
 ///
 /// `HeadMoved` first of all; then the first step that does not follow; then `RepeatedEnvelope`.
-pub(crate) fn advance(head: &StreamHead, commit: &Commit) -> Result<StreamHead, CommitError> {
-    check_expected(head, commit)?;
+pub(crate) fn advance(head: StreamHead, commit: &Commit) -> Result<StreamHead, CommitError> {
+    check_expected(&head, commit)?;
     if commit.steps.is_empty() {
         return Err(discontinuity("it holds no step"));
     }
-    let mut next = head.clone();
+    let old_size = head.next_position;
+    let mut next = head;
     let mut opened = Vec::new();
     for step in &commit.steps {
         match step {
@@ -42,7 +43,7 @@ pub(crate) fn advance(head: &StreamHead, commit: &Commit) -> Result<StreamHead, 
             Step::Checkpoint(checkpoint) => keep(&mut next, checkpoint)?,
         }
     }
-    check_tiles(head.next_position, next.next_position, commit)?;
+    check_tiles(old_size, next.next_position, commit)?;
     check_repeated(commit)?;
     Ok(next)
 }

@@ -160,7 +160,7 @@ impl State {
     fn check(&self, commit: &Commit) -> Result<StreamHead, CommitError> {
         let empty = Stream::EMPTY;
         let stream = self.streams.get(&commit.stream).unwrap_or(&empty);
-        let head = advance(&stream.head, commit)?;
+        let head = advance(stream.head.clone(), commit)?;
         for envelope in commit.envelopes() {
             for reference in envelope.fields.attachment_refs.as_slice() {
                 let content_hash = reference.content_hash;

@@ -8,6 +8,7 @@ mod connection;
 mod envelope;
 mod failure;
 mod head;
+mod heads;
 mod medium;
 mod reader;
 mod row;

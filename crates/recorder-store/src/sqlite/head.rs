@@ -32,6 +32,18 @@ pub(super) struct StreamRow {
 }
 
 impl StreamRow {
+    /// The row after a commit that took the stream to `head`.
+    pub(super) fn advanced(self, head: &StreamHead, checkpoint_count: u64) -> Self {
+        Self {
+            number: self.number,
+            next_position: head.next_position,
+            chain_head: head.chain_head,
+            last_recorded_at: head.last_recorded_at,
+            segment_count: head.segment_count,
+            checkpoint_count,
+        }
+    }
+
     fn first_key(&self) -> i64 {
         key(self.number, 0)
     }

@@ -17,6 +17,7 @@ use super::connection::check_cookie;
 use super::envelope::SIGNATURE_COLUMN_BYTES;
 use super::failure::Failure;
 use super::head::{self, StreamRow};
+use super::heads::Heads;
 use super::row::{CheckedRow, STREAMS_MAX, key};
 use crate::continuity::advance;
 use crate::error::CommitError;
@@ -41,17 +42,18 @@ impl<F: Into<Failure>> From<F> for Abort {
     }
 }
 
-/// The numbers of texts that are stored, and which of them only this transaction has stored.
+/// What the writer keeps in mind between transactions: heads, and the numbers of texts that are stored.
 pub(super) struct Transaction {
     /// Each text in the slot that its hash names; where two share one, the later stays.
     texts: Vec<Option<(Box<str>, i64)>>,
     /// Slots whose texts only this transaction has stored.
     fresh: Vec<usize>,
+    heads: Heads,
 }
 
 impl Default for Transaction {
     fn default() -> Self {
-        Self { texts: vec![None; TEXT_SLOTS], fresh: Vec::new() }
+        Self { texts: vec![None; TEXT_SLOTS], fresh: Vec::new(), heads: Heads::default() }
     }
 }
 
@@ -72,33 +74,37 @@ impl Transaction {
         commit: &Commit,
     ) -> Result<(), Abort> {
         check_cookie(connection, schema_cookie)?;
-        let stored = head::load(connection, &commit.stream)?;
+        let stored = self.heads.take(connection, &commit.stream)?;
         let (row, old) = match stored {
             Some((row, old)) => (Some(row), old),
             None => (None, StreamHead::EMPTY),
         };
-        let new = advance(&old, commit).map_err(Abort::Refused)?;
+        let (expected, segment_count) = (old.expected(), old.segment_count);
+        let new = advance(old, commit).map_err(Abort::Refused)?;
         let row = match row {
             Some(row) => row,
             None => insert_stream(connection, &commit.stream)?,
         };
         keep_attachments(connection, commit)?;
-        let checkpoints = self.write_steps(connection, &row, &old, commit)?;
+        let checkpoints = self.write_steps(connection, &row, segment_count, commit)?;
         for tile in &commit.tiles {
             insert_tile(connection, row.number, tile)?;
         }
         let checkpoint_count = row.checkpoint_count + checkpoints;
-        swap_head(connection, &row, &old.expected(), &new, checkpoint_count)?;
+        swap_head(connection, &row, &expected, &new, checkpoint_count)?;
+        self.heads.expect(&commit.stream, row.advanced(&new, checkpoint_count), new);
         Ok(())
     }
 
-    /// The texts that the transaction stored are stored for good.
+    /// What the transaction stored is stored for good.
     pub(super) fn committed(&mut self) {
+        self.heads.committed();
         self.fresh.clear();
     }
 
-    /// The texts that the transaction stored are gone.
+    /// What the transaction stored is gone.
     pub(super) fn rolled_back(&mut self) {
+        self.heads.rolled_back();
         for slot in self.fresh.drain(..) {
             self.texts[slot] = None;
         }
@@ -126,15 +132,14 @@ impl Transaction {
         Ok(ids.into_iter().collect())
     }
 
-    /// Writes the steps in order; returns how many checkpoints there were.
+    /// Writes the steps in order after `segment_count` segments; returns how many checkpoints there were.
     fn write_steps(
         &mut self,
         connection: &Connection,
         row: &StreamRow,
-        old: &StreamHead,
+        mut segment_count: u64,
         commit: &Commit,
     ) -> Result<u64, Abort> {
-        let mut segment_count = old.segment_count;
         let mut checkpoints = 0;
         for step in &commit.steps {
             match step {

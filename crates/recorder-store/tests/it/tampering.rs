@@ -106,6 +106,24 @@ fn a_schema_changed_under_an_open_store_stops_reads_and_writes() {
     assert!(matches!(store.head(&author.stream), Err(ReadError::Corrupt(_))));
 }
 
+#[test]
+fn a_row_changed_under_an_open_store_is_missed_by_the_next_commit() {
+    for change in [
+        format!("DELETE FROM envelopes WHERE envelope_key = {}", key(1)),
+        "DELETE FROM checkpoints".to_owned(),
+        "UPDATE streams SET segment_count = 2".to_owned(),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut author) = (create(directory.path()), Author::new("a"));
+        store.commit(author.commit(&[Act::Open, append(1), Act::Checkpoint])).unwrap();
+        // What the store wrote itself it need not read again; what somebody else wrote since, it must.
+        store.commit(author.commit(&[append(1)])).unwrap();
+        tamper(directory.path(), &change);
+        let refused = store.commit(author.commit(&[append(1)]));
+        assert!(matches!(refused, Err(CommitError::Corrupt(_))), "{change}: {refused:?}");
+    }
+}
+
 /// What reading everything of the store says is wrong first.
 fn first_corruption(store: &dyn Store, author: &Author) -> Option<Corruption> {
     let stream = &author.stream;
