@@ -286,6 +286,10 @@ fn envelopes() -> Vec<Case> {
     let mut truncated = whole(&signed_envelopes());
     let value = signed_envelopes().envelope(1).signature.unwrap().value_hex();
     replace(truncated.bytes_mut(LINES), &value, &value[..126]);
+    let log = signed_envelopes();
+    let envelope = &log.segments[0].envelopes[1];
+    let stranger = Holder::Attacker.key();
+    let strangers = stranger.sign_envelope(&envelope.content_hash, &envelope.chain_hash);
     vec![
         Case::reject(
             "envelope-signatures-exchanged",
@@ -308,6 +312,12 @@ fn envelopes() -> Vec<Case> {
             F::LineMalformed,
             "A signature lacks its last byte.",
             &truncated.members(),
+        ),
+        Case::reject(
+            "envelope-signed-by-a-stranger",
+            F::KeyUnknown,
+            "One envelope is signed by a key that the trust root does not name.",
+            &resigned(|lines| lines[1]["signature"] = json!(strangers)),
         ),
     ]
 }
