@@ -69,7 +69,7 @@ impl Context {
         match (self.global.passphrase_fd, &settings.passphrase_path) {
             (Some(descriptor), _) => PassphraseSource::Descriptor(descriptor),
             (None, Some(path)) => PassphraseSource::File(path.clone()),
-            (None, None) => PassphraseSource::Prompt,
+            (None, None) => PassphraseSource::Prompt(self.locale()),
         }
     }
 

@@ -3,8 +3,10 @@
 //! The matches here have no catch-all, so a new way to fail does not compile until it has all three. Broken
 //! evidence is no failure: it is a verdict, and its command answers it.
 
+pub(crate) mod words;
+
 use std::borrow::Cow;
-use std::error::Error as _;
+use std::error::Error;
 use std::io;
 use std::path::Path;
 
@@ -26,6 +28,8 @@ use recorder_store::ReadError;
 use recorder_verify::{Finding, VerifyError};
 
 use crate::demo::DemoError;
+use crate::i18n::texts::hint;
+use crate::i18n::{Locale, Plain, say};
 use crate::passphrase::PassphraseError;
 use crate::settings::SettingsError;
 use crate::signer::SignerError;
@@ -203,6 +207,23 @@ pub(crate) enum Failure {
     Internal(String),
 }
 
+/// An error and its causes in one line, none of them twice.
+fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if text.starts_with(&message) {
+            message = text;
+        } else if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = error.source();
+    }
+    message
+}
+
 /// What a failure means to scripts and to people.
 pub(crate) struct Class {
     /// Stable; scripts may match on it.
@@ -210,7 +231,15 @@ pub(crate) struct Class {
     /// How the run ends.
     pub(crate) exit: Exit,
     /// What to do.
-    pub(crate) hint: Option<Cow<'static, str>>,
+    hint: Option<Hint>,
+}
+
+/// What to do, before it has words.
+enum Hint {
+    /// A text.
+    Text(&'static Plain),
+    /// The name that was probably meant.
+    Nearest(String),
 }
 
 impl Class {
@@ -218,40 +247,39 @@ impl Class {
         Self { code, exit, hint: None }
     }
 
-    fn hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+    fn hint(self, hint: &'static Plain) -> Self {
+        Self { hint: Some(Hint::Text(hint)), ..self }
+    }
+
+    fn nearest(self, name: &str) -> Self {
+        Self { hint: Some(Hint::Nearest(name.to_owned())), ..self }
+    }
+
+    /// What to do, in words.
+    pub(crate) fn advice(&self, locale: Locale) -> Option<Cow<'static, str>> {
+        Some(match self.hint.as_ref()? {
+            Hint::Text(text) => text.text(locale).into(),
+            Hint::Nearest(name) => say!(locale, hint.did_you_mean, name = name).into(),
+        })
     }
 }
 
 impl Failure {
-    /// The failure and its causes in one line, none of them twice.
-    pub(crate) fn message(&self) -> String {
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if text.starts_with(&message) {
-                message = text;
-            } else if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = error.source();
-        }
-        message
+    /// The failure and its causes in one line, none of them twice: as JSON has it in English, else in words of the locale.
+    pub(crate) fn message(&self, locale: Locale) -> String {
+        if locale == Locale::ENGLISH { chain(self) } else { words::message(self, locale) }
     }
 
     /// The code, the exit code and the hint.
     pub(crate) fn class(&self) -> Class {
         match self {
-            Self::Usage(_) => {
-                Class::new("usage", Exit::Usage).hint("`recorder help` lists the commands")
-            }
+            Self::Usage(_) => Class::new("usage", Exit::Usage).hint(&hint::lists_commands),
             Self::Settings(error) => settings(error),
             Self::File(error) => file(error),
             Self::Signer(error) => signer(error),
-            Self::Exists { .. } => Class::new("already_exists", Exit::Refused)
-                .hint("nothing was written; choose another directory or move the file away"),
+            Self::Exists { .. } => {
+                Class::new("already_exists", Exit::Refused).hint(&hint::nothing_written)
+            }
             Self::Directory { .. } | Self::Path { .. } => Class::new("io", Exit::CouldNotRun),
             Self::Payload(_) => Class::new("payload_invalid", Exit::Usage),
             Self::Identity(_) => Class::new("identity_invalid", Exit::Usage),
@@ -261,12 +289,14 @@ impl Failure {
             Self::Selector(_) => Class::new("selector_invalid", Exit::Usage),
             Self::TrustRoot(_) => Class::new("trust_root_invalid", Exit::Usage),
             Self::Checkpoint(_) => Class::new("checkpoint_invalid", Exit::Usage),
-            Self::KeptHead { .. } => Class::new("kept_head_invalid", Exit::Refused)
-                .hint("look at what changed it; --no-keep-heads verifies without it"),
+            Self::KeptHead { .. } => {
+                Class::new("kept_head_invalid", Exit::Refused).hint(&hint::kept_head)
+            }
             Self::Engine(_) => Class::new("config_invalid", Exit::Usage),
             Self::Input(_) => Class::new("input_failed", Exit::CouldNotRun),
-            Self::Receipts(_) => Class::new("receipts_failed", Exit::CouldNotRun)
-                .hint("import again: what is recorded is counted, not repeated"),
+            Self::Receipts(_) => {
+                Class::new("receipts_failed", Exit::CouldNotRun).hint(&hint::import_again)
+            }
             Self::Store { source, .. } => store(source),
             Self::Open(error) => open(error),
             Self::Append(error) => append(error),
@@ -275,17 +305,20 @@ impl Failure {
             Self::Build(error) => build(error),
             Self::Verify(error) => verify(error),
             Self::BundleRefused(finding) => Class::new(finding.code().code(), Exit::Invalid),
-            Self::NoStream { .. } => Class::new("no_such_stream", Exit::Refused)
-                .hint("--tenant-id and --recorder-id name the stream"),
+            Self::NoStream { .. } => {
+                Class::new("no_such_stream", Exit::Refused).hint(&hint::name_stream)
+            }
             Self::NotProvable(_) => Class::new("not_provable", Exit::Refused),
-            Self::NoCheckpoint => Class::new("no_checkpoint", Exit::Refused)
-                .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
+            Self::NoCheckpoint => {
+                Class::new("no_checkpoint", Exit::Refused).hint(&hint::sign_checkpoint)
+            }
             Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
             Self::Demo(DemoError::File(error)) => file(error),
             Self::Demo(DemoError::Step { .. }) => Class::new("demo_failed", Exit::CouldNotRun),
             Self::Attack(_) => Class::new("not_attackable", Exit::Refused),
-            Self::Unsound { .. } => Class::new("evidence_unsound", Exit::Invalid)
-                .hint("`recorder fsck` and `recorder bundle verify` say all that is wrong"),
+            Self::Unsound { .. } => {
+                Class::new("evidence_unsound", Exit::Invalid).hint(&hint::say_all_wrong)
+            }
             Self::Output(_) => Class::new("output_failed", Exit::CouldNotRun),
             Self::Internal(_) => Class::new("internal", Exit::CouldNotRun),
         }
@@ -341,11 +374,10 @@ fn settings(error: &SettingsError) -> Class {
     match error {
         SettingsError::File(error) => file(error),
         SettingsError::UnknownKey { nearest: Some(near), .. } => {
-            Class::new("config_unknown_key", Exit::Usage).hint(format!("did you mean {near}?"))
+            Class::new("config_unknown_key", Exit::Usage).nearest(near)
         }
         SettingsError::UnknownKey { nearest: None, .. } => {
-            Class::new("config_unknown_key", Exit::Usage)
-                .hint("`recorder config show` lists every key")
+            Class::new("config_unknown_key", Exit::Usage).hint(&hint::every_key)
         }
         SettingsError::UnknownFormat { .. }
         | SettingsError::Syntax { .. }
@@ -370,15 +402,16 @@ fn file(error: &FileError) -> Class {
 
 fn signer(error: &SignerError) -> Class {
     match error {
-        SignerError::SeedRefused { .. } => Class::new("dev_seed_refused", Exit::Refused)
-            .hint("unset the variable; `--profile dev` is for throw-away stores only"),
+        SignerError::SeedRefused { .. } => {
+            Class::new("dev_seed_refused", Exit::Refused).hint(&hint::unset_seed)
+        }
         SignerError::SeedMalformed => Class::new("dev_seed_malformed", Exit::Usage),
-        SignerError::NotConfigured => Class::new("signer_not_configured", Exit::Refused)
-            .hint("`recorder signer generate` makes a key; name it as signer.key_path or --key"),
-        SignerError::PlaintextRefused { .. } => Class::new("plaintext_key_refused", Exit::Refused)
-            .hint(
-                "encrypt it: `openssl pkcs8 -topk8 -scrypt -in OLD -out NEW`, then chmod 600 NEW",
-            ),
+        SignerError::NotConfigured => {
+            Class::new("signer_not_configured", Exit::Refused).hint(&hint::make_key)
+        }
+        SignerError::PlaintextRefused { .. } => {
+            Class::new("plaintext_key_refused", Exit::Refused).hint(&hint::encrypt_key)
+        }
         SignerError::File(error) => file(error),
         SignerError::Passphrase(error) => passphrase(error),
         SignerError::KeyFile { .. } => Class::new("key_file_invalid", Exit::CouldNotRun),
@@ -390,8 +423,9 @@ fn signer(error: &SignerError) -> Class {
 fn passphrase(error: &PassphraseError) -> Class {
     match error {
         PassphraseError::File(error) => file(error),
-        PassphraseError::NoTerminal => Class::new("passphrase_missing", Exit::CouldNotRun)
-            .hint("give --passphrase-file FILE or --passphrase-fd N"),
+        PassphraseError::NoTerminal => {
+            Class::new("passphrase_missing", Exit::CouldNotRun).hint(&hint::give_passphrase)
+        }
         PassphraseError::Descriptor { .. } | PassphraseError::Prompt(_) => {
             Class::new("passphrase_unreadable", Exit::CouldNotRun)
         }
@@ -401,23 +435,24 @@ fn passphrase(error: &PassphraseError) -> Class {
     }
 }
 
-const CORRUPT_HINT: &str =
-    "keep the file as it is; `recorder fsck` names everything that is wrong with it";
-
 fn store(error: &recorder_store::OpenError) -> Class {
     use recorder_store::OpenError;
     match error {
-        OpenError::NotFound { .. } => Class::new("store_not_found", Exit::CouldNotRun)
-            .hint("`recorder init` makes a database; --store names another one"),
+        OpenError::NotFound { .. } => {
+            Class::new("store_not_found", Exit::CouldNotRun).hint(&hint::init_makes)
+        }
         OpenError::AlreadyExists { .. } => Class::new("already_exists", Exit::Refused),
-        OpenError::InUse { .. } => Class::new("store_in_use", Exit::Refused)
-            .hint("a database has one writer at a time; wait for it or stop it"),
+        OpenError::InUse { .. } => {
+            Class::new("store_in_use", Exit::Refused).hint(&hint::one_writer)
+        }
         OpenError::NotOurs { .. } => Class::new("store_not_ours", Exit::Refused),
         OpenError::OtherVersion { .. } => Class::new("store_version", Exit::Refused),
         OpenError::SchemaTampered { .. } => {
-            Class::new("store_tampered", Exit::Invalid).hint(CORRUPT_HINT)
+            Class::new("store_tampered", Exit::Invalid).hint(&hint::keep_corrupt)
         }
-        OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        OpenError::Corrupt(_) => {
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
         OpenError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
     }
 }
@@ -425,20 +460,24 @@ fn store(error: &recorder_store::OpenError) -> Class {
 fn open(error: &recorder::OpenError) -> Class {
     use recorder::OpenError;
     match error {
-        OpenError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
-        OpenError::SignerMismatch { .. } => Class::new("signer_mismatch", Exit::Refused).hint(
-            "configure the key that signed so far; `recorder signer rotate` changes to another",
-        ),
-        OpenError::SignerReplaced { .. } => Class::new("signer_replaced", Exit::Refused).hint(
-            "name the new key's file as signer.key_path; `recorder signer rotate --new-key` with that file does so",
-        ),
-        OpenError::RotationUnfinished { .. } => Class::new("rotation_unfinished", Exit::Refused)
-            .hint("`recorder signer rotate --new-key` with the file of that key finishes it"),
-        OpenError::RotationBroken(_) => {
-            Class::new("rotation_broken", Exit::Invalid).hint(CORRUPT_HINT)
+        OpenError::Corrupt(_) => {
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
         }
-        OpenError::OriginMismatch { .. } => Class::new("origin_mismatch", Exit::Refused)
-            .hint("set log_name to the first part of the name that the checkpoints carry"),
+        OpenError::SignerMismatch { .. } => {
+            Class::new("signer_mismatch", Exit::Refused).hint(&hint::signed_so_far)
+        }
+        OpenError::SignerReplaced { .. } => {
+            Class::new("signer_replaced", Exit::Refused).hint(&hint::rotated_key)
+        }
+        OpenError::RotationUnfinished { .. } => {
+            Class::new("rotation_unfinished", Exit::Refused).hint(&hint::finish_rotation)
+        }
+        OpenError::RotationBroken(_) => {
+            Class::new("rotation_broken", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
+        OpenError::OriginMismatch { .. } => {
+            Class::new("origin_mismatch", Exit::Refused).hint(&hint::set_log_name)
+        }
         OpenError::Head(error) => head(error),
         OpenError::Refused { source } => append(source),
         OpenError::Read(error) => read(error),
@@ -448,34 +487,39 @@ fn open(error: &recorder::OpenError) -> Class {
 /// What is not as the head guard has seen it. Nothing was written.
 fn head(error: &HeadError) -> Class {
     match error {
-        HeadError::RolledBack { .. } => Class::new("head_rolled_back", Exit::Refused).hint(
-            "put the newest copy of the database back, or go on under another recorder_id; a log is never continued below what it has signed",
-        ),
-        HeadError::Forked { .. } => Class::new("head_forked", Exit::Refused)
-            .hint("this is another database than the one that was written to last; keep both"),
-        HeadError::Missing { .. } => Class::new("head_guard_missing", Exit::Refused).hint(
-            "put the head guard back where head_guard_path says; --adopt-head takes the stream as it is, and records that",
-        ),
-        HeadError::NotBySigner { .. } => Class::new("head_guard_invalid", Exit::Refused)
-            .hint("configure the key that signed this stream so far, or put the head guard back"),
+        HeadError::RolledBack { .. } => {
+            Class::new("head_rolled_back", Exit::Refused).hint(&hint::rolled_back)
+        }
+        HeadError::Forked { .. } => Class::new("head_forked", Exit::Refused).hint(&hint::forked),
+        HeadError::Missing { .. } => {
+            Class::new("head_guard_missing", Exit::Refused).hint(&hint::guard_missing)
+        }
+        HeadError::NotBySigner { .. } => {
+            Class::new("head_guard_invalid", Exit::Refused).hint(&hint::guard_key)
+        }
         HeadError::Guard(error) => guard(error),
     }
 }
 
 fn guard(error: &GuardError) -> Class {
     match error {
-        GuardError::Moved { .. } => Class::new("head_guard_moved", Exit::Refused)
-            .hint("another recorder writes to a copy of this stream; stop it"),
-        GuardError::Malformed { .. } => Class::new("head_guard_invalid", Exit::Refused)
-            .hint("keep the file as it is, and put back the one that was there"),
-        GuardError::Storage(_) => Class::new("head_guard_failed", Exit::CouldNotRun)
-            .hint("head_guard_path names a directory that only this user may write to"),
+        GuardError::Moved { .. } => {
+            Class::new("head_guard_moved", Exit::Refused).hint(&hint::guard_moved)
+        }
+        GuardError::Malformed { .. } => {
+            Class::new("head_guard_invalid", Exit::Refused).hint(&hint::guard_keep)
+        }
+        GuardError::Storage(_) => {
+            Class::new("head_guard_failed", Exit::CouldNotRun).hint(&hint::guard_directory)
+        }
     }
 }
 
 fn read(error: &ReadError) -> Class {
     match error {
-        ReadError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        ReadError::Corrupt(_) => {
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
         ReadError::Storage(_) | ReadError::Closed => {
             Class::new("storage_failed", Exit::CouldNotRun)
         }
@@ -484,32 +528,40 @@ fn read(error: &ReadError) -> Class {
 
 fn append(error: &AppendError) -> Class {
     match error {
-        AppendError::EnvelopeConflict { .. } => Class::new("envelope_conflict", Exit::Refused)
-            .hint("an id names one envelope for ever; record the other content under a new id"),
+        AppendError::EnvelopeConflict { .. } => {
+            Class::new("envelope_conflict", Exit::Refused).hint(&hint::new_id)
+        }
         AppendError::RepeatedEnvelope { .. } => Class::new("envelope_repeated", Exit::Refused),
         AppendError::AttachmentMissing { .. } => Class::new("attachment_missing", Exit::Refused),
         AppendError::AttachmentUnreferenced { .. } => {
             Class::new("attachment_unreferenced", Exit::Refused)
         }
-        AppendError::EventTypeReserved { .. } => Class::new("event_type_reserved", Exit::Refused)
-            .hint("verifiers take keys from such events; record what happened under another type"),
+        AppendError::EventTypeReserved { .. } => {
+            Class::new("event_type_reserved", Exit::Refused).hint(&hint::reserved)
+        }
         AppendError::BatchTooLarge { .. } => Class::new("batch_too_large", Exit::Usage),
         AppendError::StreamFull => Class::new("stream_full", Exit::Refused),
-        AppendError::SignerRequired => Class::new("signer_required", Exit::Refused)
-            .hint("configure the key that signed this stream so far: signer.key_path or --key"),
+        AppendError::SignerRequired => {
+            Class::new("signer_required", Exit::Refused).hint(&hint::signing_key)
+        }
         AppendError::QueueFull { .. } => Class::new("queue_full", Exit::CouldNotRun),
-        AppendError::HeadMoved => Class::new("head_moved", Exit::CouldNotRun)
-            .hint("something else wrote to the database; run the command again"),
-        AppendError::OutcomeUnknown(_) => Class::new("commit_outcome_unknown", Exit::CouldNotRun)
-            .hint("run the command again with the same ids: what landed is counted as replayed"),
+        AppendError::HeadMoved => {
+            Class::new("head_moved", Exit::CouldNotRun).hint(&hint::run_again)
+        }
+        AppendError::OutcomeUnknown(_) => {
+            Class::new("commit_outcome_unknown", Exit::CouldNotRun).hint(&hint::same_ids)
+        }
         AppendError::Latched => Class::new("writer_latched", Exit::CouldNotRun),
         AppendError::Guard(error) | AppendError::Unguarded(error) => guard(error),
-        AppendError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        AppendError::Corrupt(_) => {
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
         AppendError::Storage(_) => Class::new("storage_failed", Exit::CouldNotRun),
         AppendError::Read(error) => read(error),
         AppendError::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
-        AppendError::Checkpoint(_) => Class::new("checkpoint_refused", Exit::Refused)
-            .hint("shorten log_name, tenant_id or recorder_id"),
+        AppendError::Checkpoint(_) => {
+            Class::new("checkpoint_refused", Exit::Refused).hint(&hint::shorten_names)
+        }
     }
 }
 
@@ -519,33 +571,40 @@ fn seal(error: &SealError) -> Class {
         SealError::NoneOpen => Class::new("no_segment_open", Exit::Refused),
         SealError::Empty { .. } => Class::new("segment_empty", Exit::Refused),
         SealError::NothingRecorded => Class::new("nothing_recorded", Exit::Refused),
-        SealError::NoSigner => Class::new("signer_not_configured", Exit::Refused)
-            .hint("`recorder signer generate` makes a key; name it as signer.key_path or --key"),
+        SealError::NoSigner => {
+            Class::new("signer_not_configured", Exit::Refused).hint(&hint::make_key)
+        }
         SealError::Append(error) => append(error),
     }
 }
 
 fn build(error: &BuildError) -> Class {
     match error {
-        BuildError::NoSuchStream { .. } => Class::new("no_such_stream", Exit::Refused)
-            .hint("--tenant-id and --recorder-id name the stream"),
+        BuildError::NoSuchStream { .. } => {
+            Class::new("no_such_stream", Exit::Refused).hint(&hint::name_stream)
+        }
         BuildError::NothingSelected => Class::new("nothing_selected", Exit::Refused),
         BuildError::BeyondLog { .. } => Class::new("beyond_log", Exit::Refused),
-        BuildError::SignerRequired => Class::new("signer_required", Exit::Refused)
-            .hint("configure the key that signed this stream so far: signer.key_path or --key"),
-        BuildError::SignerReplaced { .. } => Class::new("signer_replaced", Exit::Refused)
-            .hint("name the new key's file as signer.key_path"),
-        BuildError::RotationBroken(_) => {
-            Class::new("rotation_broken", Exit::Invalid).hint(CORRUPT_HINT)
+        BuildError::SignerRequired => {
+            Class::new("signer_required", Exit::Refused).hint(&hint::signing_key)
         }
-        BuildError::CheckpointRequired => Class::new("no_checkpoint", Exit::Refused)
-            .hint("`recorder checkpoint show --sign` signs one; that needs a signing key"),
+        BuildError::SignerReplaced { .. } => {
+            Class::new("signer_replaced", Exit::Refused).hint(&hint::name_new_key)
+        }
+        BuildError::RotationBroken(_) => {
+            Class::new("rotation_broken", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
+        BuildError::CheckpointRequired => {
+            Class::new("no_checkpoint", Exit::Refused).hint(&hint::sign_checkpoint)
+        }
         BuildError::TooMuch { .. } => Class::new("selection_too_large", Exit::Refused),
         BuildError::DocumentTooLarge { .. } => Class::new("document_too_large", Exit::Refused),
         BuildError::AttachmentMissing { .. } => {
-            Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT)
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
         }
-        BuildError::Corrupt(_) => Class::new("store_corrupt", Exit::Invalid).hint(CORRUPT_HINT),
+        BuildError::Corrupt(_) => {
+            Class::new("store_corrupt", Exit::Invalid).hint(&hint::keep_corrupt)
+        }
         BuildError::Read(error) => read(error),
         BuildError::Io(_) => Class::new("io", Exit::CouldNotRun),
     }
@@ -556,5 +615,259 @@ fn verify(error: &VerifyError) -> Class {
         VerifyError::Io(_) => Class::new("io", Exit::CouldNotRun),
         VerifyError::Limit { .. } => Class::new("limit_exceeded", Exit::CouldNotRun),
         VerifyError::Defect(_) => Class::new("internal", Exit::CouldNotRun),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recorder_core::hash::KeyId;
+    use recorder_envelope::checkpoint::SignedCheckpoint;
+    use recorder_envelope::trust_root::TrustRoot;
+
+    use super::*;
+
+    fn file_errors() -> Vec<FileError> {
+        let path = || "some/file".into();
+        vec![
+            FileError::NotFound { path: path() },
+            FileError::TooLarge { path: path(), limit_bytes: 10, size_bytes: 11 },
+            FileError::NotRegular { path: path() },
+            FileError::SymlinkRefused { path: path() },
+            FileError::HardLinked { path: path(), link_count: 2 },
+            FileError::WrongOwner { path: path(), owner_uid: 1, process_uid: 2 },
+            FileError::PermissionsTooOpen { path: path(), mode: 0o644 },
+            FileError::AlreadyExists { path: path() },
+            FileError::Io { path: path(), source: io::Error::other("broken") },
+        ]
+    }
+
+    fn settings_errors() -> Vec<SettingsError> {
+        use crate::settings::Origin;
+        let value = |origin| SettingsError::Value { name: "store", origin, detail: "x".to_owned() };
+        let (place, key) = (|| "recorder.toml:3".to_owned(), || "stroe".to_owned());
+        let file = |line| Origin::File { path: "recorder.toml".into(), line };
+        vec![
+            SettingsError::UnknownFormat { path: "recorder.ini".into() },
+            SettingsError::Syntax { place: place(), detail: "not TOML".to_owned() },
+            SettingsError::UnknownKey { place: place(), key: key(), nearest: None },
+            SettingsError::WrongKind {
+                place: place(),
+                key: key(),
+                expected: "a table",
+                found: "a string",
+            },
+            value(Origin::Flag("--store")),
+            value(Origin::Environment("RECORDER_STORE".to_owned())),
+            value(file(Some(3))),
+            value(file(None)),
+            value(Origin::Default),
+        ]
+    }
+
+    fn signer_errors() -> Vec<SignerError> {
+        use crate::settings::Profile;
+        let passphrase = SignerError::Passphrase;
+        let (path, profile) = (|| "key.pem".into(), Profile::Secure);
+        let not_found = || FileError::NotFound { path: "key.pem".into() };
+        let descriptor =
+            PassphraseError::Descriptor { descriptor: 3, source: io::Error::other("x") };
+        vec![
+            SignerError::SeedRefused { profile },
+            SignerError::SeedMalformed,
+            SignerError::NotConfigured,
+            SignerError::PlaintextRefused { path: path(), profile },
+            SignerError::File(not_found()),
+            passphrase(PassphraseError::File(not_found())),
+            passphrase(descriptor),
+            passphrase(PassphraseError::NoTerminal),
+            passphrase(PassphraseError::Prompt(io::Error::other("x"))),
+            passphrase(PassphraseError::Mismatch),
+            passphrase(PassphraseError::Length),
+        ]
+    }
+
+    fn store_errors() -> Vec<recorder_store::OpenError> {
+        use recorder_store::OpenError;
+        let path = || "recorder.db".into();
+        vec![
+            OpenError::NotFound { path: path() },
+            OpenError::AlreadyExists { path: path() },
+            OpenError::InUse { path: path() },
+            OpenError::NotOurs { detail: "text".to_owned() },
+            OpenError::OtherVersion { found: 7, expected: 1 },
+            OpenError::SchemaTampered { object: "trigger".to_owned() },
+            OpenError::Corrupt(corruption()),
+        ]
+    }
+
+    fn corruption() -> recorder_store::Corruption {
+        recorder_store::Corruption { place: "stream a/b".to_owned(), detail: "broken".to_owned() }
+    }
+
+    fn head_errors() -> Vec<HeadError> {
+        let stream = || "a/b".to_owned();
+        let root = recorder_core::hash::TreeHash::from_bytes;
+        let (guarded, stored) = (root([1; 32]), root([2; 32]));
+        let malformed = GuardError::Malformed { place: "x".to_owned(), detail: "y".to_owned() };
+        vec![
+            HeadError::RolledBack { stream: stream(), what: "envelopes", guarded: 2, stored: 1 },
+            HeadError::Forked { stream: stream(), tree_size: 2, guarded, stored },
+            HeadError::Missing { stream: stream(), stored: 1 },
+            HeadError::NotBySigner { stream: stream(), tree_size: 1 },
+            HeadError::Guard(GuardError::Moved { origin: "log".to_owned() }),
+            HeadError::Guard(malformed),
+            HeadError::Guard(GuardError::Storage(std::sync::Arc::new(io::Error::other("full")))),
+        ]
+    }
+
+    fn open_errors() -> Vec<recorder::OpenError> {
+        use recorder::OpenError;
+        let key_id = KeyId::from_bytes([4; 32]);
+        let broken = recorder::succession::BrokenRotation {
+            stream: "a/b".to_owned(),
+            position: 3,
+            fault: "x".to_owned(),
+        };
+        let (expected, found) = ("one/a/b".to_owned(), "two/a/b".to_owned());
+        let mut errors = vec![
+            OpenError::Corrupt(corruption()),
+            OpenError::SignerMismatch { stream: "a/b".to_owned() },
+            OpenError::SignerReplaced { stream: "a/b".to_owned(), key_id, position: 3 },
+            OpenError::RotationUnfinished {
+                key_id,
+                rotated: "a/b".to_owned(),
+                remaining: "a/c".to_owned(),
+            },
+            OpenError::OriginMismatch { expected, found },
+            OpenError::RotationBroken(broken),
+            OpenError::Refused { source: AppendError::StreamFull },
+            OpenError::Read(ReadError::Closed),
+        ];
+        errors.extend(head_errors().into_iter().map(OpenError::Head));
+        errors
+    }
+
+    fn append_errors() -> Vec<AppendError> {
+        let id: recorder_core::identity::EnvelopeId =
+            "019aa000-0000-7000-8000-000000000000".parse().unwrap();
+        let content_hash = recorder_core::hash::AttachmentHash::from_bytes([3; 32]);
+        let event_type = "system.segment.opened".parse().unwrap();
+        let moved = || GuardError::Moved { origin: "log".to_owned() };
+        vec![
+            AppendError::EnvelopeConflict { index: 0, id },
+            AppendError::RepeatedEnvelope { id },
+            AppendError::AttachmentMissing { envelope_id: id, content_hash },
+            AppendError::AttachmentUnreferenced { content_hash },
+            AppendError::EventTypeReserved { index: 0, event_type },
+            AppendError::BatchTooLarge { count: 2, count_max: 1 },
+            AppendError::StreamFull,
+            AppendError::SignerRequired,
+            AppendError::QueueFull { capacity: 3 },
+            AppendError::HeadMoved,
+            AppendError::OutcomeUnknown(recorder_store::CommitError::Latched),
+            AppendError::Latched,
+            AppendError::Guard(moved()),
+            AppendError::Unguarded(moved()),
+            AppendError::Corrupt(corruption()),
+            AppendError::Read(ReadError::Corrupt(corruption())),
+        ]
+    }
+
+    fn seal_errors() -> Vec<SealError> {
+        let segment_id: recorder_core::identity::SegmentId =
+            "019aa000-0000-7000-8000-000000000000".parse().unwrap();
+        vec![
+            SealError::AlreadyOpen { segment_id },
+            SealError::NoneOpen,
+            SealError::Empty { segment_id },
+            SealError::NothingRecorded,
+            SealError::NoSigner,
+        ]
+    }
+
+    fn build_errors() -> Vec<BuildError> {
+        let content_hash = recorder_core::hash::AttachmentHash::from_bytes([3; 32]);
+        vec![
+            BuildError::NoSuchStream { stream: "a/b".to_owned() },
+            BuildError::NothingSelected,
+            BuildError::BeyondLog { tree_size: 3, size: 2 },
+            BuildError::SignerRequired,
+            BuildError::SignerReplaced { key_id: KeyId::from_bytes([4; 32]) },
+            BuildError::CheckpointRequired,
+            BuildError::TooMuch { what: "segments", count_max: 2 },
+            BuildError::DocumentTooLarge { size_bytes_max: 2 },
+            BuildError::AttachmentMissing { content_hash },
+            BuildError::Corrupt(corruption()),
+            BuildError::Io(io::Error::other("full")),
+        ]
+    }
+
+    fn own_failures() -> Vec<Failure> {
+        let text = || "x".to_owned();
+        let broken = || io::Error::other("broken");
+        vec![
+            Failure::Exists { what: text() },
+            Failure::Directory { path: text(), source: broken() },
+            Failure::Filter(FilterError::EmptyRange),
+            Failure::Filter(FilterError::UnboundedRange),
+            Failure::Filter(FilterError::PageSize { size_max: 9 }),
+            Failure::Filter(FilterError::MalformedCursor),
+            Failure::Filter(FilterError::ForeignCursor),
+            Failure::TrustRoot(TrustRoot::parse(b"{").unwrap_err()),
+            Failure::Checkpoint(SignedCheckpoint::parse(b"x").unwrap_err()),
+            Failure::KeptHead { path: text() },
+            Failure::Input(broken()),
+            Failure::Receipts(broken()),
+            Failure::Read(ReadError::Closed),
+            Failure::Verify(VerifyError::Io(broken())),
+            Failure::Verify(VerifyError::Limit { what: "segments", found: 2, limit: 1 }),
+            Failure::Verify(VerifyError::Defect("x")),
+            Failure::NoStream { stream: text() },
+            Failure::NotProvable(text()),
+            Failure::NoCheckpoint,
+            Failure::Attack(text()),
+            Failure::Unsound { layer: text(), detail: text() },
+            Failure::Output(broken()),
+            Failure::Internal(text()),
+        ]
+    }
+
+    fn failures() -> Vec<Failure> {
+        let store = |source| Failure::Store { path: "recorder.db".to_owned(), source };
+        let mut all = own_failures();
+        all.extend(file_errors().into_iter().map(Failure::File));
+        all.extend(settings_errors().into_iter().map(Failure::Settings));
+        all.extend(signer_errors().into_iter().map(Failure::Signer));
+        all.extend(store_errors().into_iter().map(store));
+        all.extend(open_errors().into_iter().map(Failure::Open));
+        all.extend(append_errors().into_iter().map(Failure::Append));
+        all.extend(seal_errors().into_iter().map(Failure::Seal));
+        all.extend(build_errors().into_iter().map(Failure::Build));
+        all
+    }
+
+    #[test]
+    fn the_english_of_the_catalog_is_what_failures_say_of_themselves() {
+        for failure in failures() {
+            let words = words::message(&failure, Locale::ENGLISH);
+            assert_eq!(words, failure.message(Locale::ENGLISH), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn in_another_locale_a_failure_has_other_words() {
+        let catalan = Locale::by_tag("ca").unwrap();
+        for failure in failures() {
+            // These say a path or a place and what the system or a parser said, and nothing else.
+            let is_detail = matches!(
+                failure,
+                Failure::Directory { .. }
+                    | Failure::File(FileError::Io { .. })
+                    | Failure::Settings(SettingsError::Syntax { .. })
+                    | Failure::Verify(VerifyError::Limit { .. })
+            );
+            let words = failure.message(catalan);
+            assert!(is_detail || words != failure.message(Locale::ENGLISH), "{words}");
+        }
     }
 }

@@ -223,12 +223,13 @@ impl Output {
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         let class = failure.class();
-        let message = failure.message();
+        let message = failure.message(self.locale);
+        let advice = class.advice(self.locale);
         if self.json {
             let error = FailureObject {
                 code: class.code,
                 message: &message,
-                hint: class.hint.as_deref(),
+                hint: advice.as_deref(),
                 exit_code: class.exit.code(),
             };
             // Nobody is left to tell when standard output fails.
@@ -236,8 +237,8 @@ impl Output {
             return;
         }
         self.prefixed(Tone::Bad, say!(self.locale, output.error), &message);
-        if let Some(hint) = &class.hint {
-            self.prefixed(Tone::Strong, say!(self.locale, output.hint), hint);
+        if let Some(advice) = &advice {
+            self.prefixed(Tone::Strong, say!(self.locale, output.hint), advice);
         }
     }
 

@@ -10,6 +10,8 @@ use recorder_core::limits::PASSPHRASE_BYTES_MAX;
 use recorder_fs::FileError;
 use zeroize::Zeroizing;
 
+use crate::i18n::{Locale, say};
+
 /// Why there is no passphrase.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PassphraseError {
@@ -45,8 +47,8 @@ pub(crate) enum PassphraseSource {
     File(PathBuf),
     /// A descriptor that the caller opened.
     Descriptor(u32),
-    /// The person at the terminal.
-    Prompt,
+    /// The person at the terminal, in their language.
+    Prompt(Locale),
 }
 
 impl PassphraseSource {
@@ -60,7 +62,7 @@ impl PassphraseSource {
             Self::File(path) => recorder_fs::read_secret(path, PASSPHRASE_BYTES_MAX + 2)
                 .map_err(PassphraseError::File)?,
             Self::Descriptor(descriptor) => read_descriptor(*descriptor)?,
-            Self::Prompt => ask("Passphrase of the signing key: ")?,
+            Self::Prompt(locale) => ask(say!(*locale, passphrase.ask))?,
         };
         admit(bytes)
     }
@@ -71,11 +73,9 @@ impl PassphraseSource {
     ///
     /// `PassphraseError`, by what failed.
     pub(crate) fn read_new(&self) -> Result<Zeroizing<Vec<u8>>, PassphraseError> {
-        if *self != Self::Prompt {
-            return self.read();
-        }
-        let first = admit(ask("Passphrase for the new signing key: ")?)?;
-        let second = admit(ask("The same passphrase again: ")?)?;
+        let Self::Prompt(locale) = *self else { return self.read() };
+        let first = admit(ask(say!(locale, passphrase.ask_new))?)?;
+        let second = admit(ask(say!(locale, passphrase.ask_again))?)?;
         if first == second { Ok(first) } else { Err(PassphraseError::Mismatch) }
     }
 }
@@ -84,7 +84,7 @@ fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, PassphraseError> {
     if !io::stderr().is_terminal() {
         return Err(PassphraseError::NoTerminal);
     }
-    let text = rpassword::prompt_password(prompt).map_err(PassphraseError::Prompt)?;
+    let text = rpassword::prompt_password(format!("{prompt} ")).map_err(PassphraseError::Prompt)?;
     Ok(Zeroizing::new(text.into_bytes()))
 }
 

@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::target::ARCHIVE_BYTES_MAX;
 use super::victim::Victim;
 use crate::failure::Failure;
+use crate::i18n::Locale;
 
 /// What gave a manipulation away.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -45,7 +46,7 @@ impl Catch {
             layer: Some(layer),
             phase: None,
             code: Some(failure.class().code),
-            detail: Some(failure.message()),
+            detail: Some(failure.message(Locale::ENGLISH)),
         }
     }
 

@@ -79,8 +79,9 @@ impl Assertion {
         name: &'static str,
         asserts: impl Into<String>,
         result: Result<(bool, String), Failure>,
+        locale: Locale,
     ) -> Self {
-        let (holds, found) = result.unwrap_or_else(|failure| (false, failure.message()));
+        let (holds, found) = result.unwrap_or_else(|failure| (false, failure.message(locale)));
         Self::new(name, asserts, holds, found)
     }
 }
@@ -144,7 +145,7 @@ impl Startup {
                 depth >= depth_min,
                 say!(locale, assurance.depth_found, count = depth),
             ),
-            Assertion::of("store_opens", say!(locale, assurance.opens_asserts), started),
+            Assertion::of("store_opens", say!(locale, assurance.opens_asserts), started, locale),
             Assertion::new(
                 "durability",
                 say!(locale, assurance.durable_asserts),
@@ -186,7 +187,7 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
     let root = read_trust_root(settings, locale);
     let parses = match &root {
         Ok(root) => (true, say!(locale, assurance.keys, count = root.keys().len())),
-        Err(failure) => (false, failure.message()),
+        Err(failure) => (false, failure.message(locale)),
     };
     let root = root.ok();
     let signer = context.signer(settings).map(|signer| signer.map(|signer| signer.key.key_id()));
@@ -202,11 +203,13 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
             "signer_is_active",
             say!(locale, assurance.signer_asserts),
             signer.map(|key_id| signer_is_active(root.as_ref(), settings, key_id, locale)),
+            locale,
         ),
         Assertion::of(
             "no_compromised_key",
             say!(locale, assurance.uncompromised_asserts),
             signs_uncompromised(context, root.as_ref(), settings),
+            locale,
         ),
     ]
 }
@@ -285,11 +288,12 @@ impl Gates {
         let covered = read_head(context, settings).map(|head| self.covered(&head, locale));
         let limit = self.behind_max;
         vec![
-            Assertion::of("fsck_clean", say!(locale, assurance.clean_asserts), clean),
+            Assertion::of("fsck_clean", say!(locale, assurance.clean_asserts), clean, locale),
             Assertion::of(
                 "checkpoint_covers",
                 say!(locale, assurance.covers_asserts, count = limit),
                 covered,
+                locale,
             ),
             Assertion {
                 name: "contract",

@@ -69,8 +69,8 @@ impl Subject {
     }
 
     fn fail(self, failure: &Failure) -> Check {
-        let advice = failure.class().hint.map(|hint| hint.into_owned());
-        Check { name: self.name, state: State::Fail, detail: failure.message(), advice }
+        let advice = failure.class().advice(self.locale).map(|advice| advice.into_owned());
+        Check { name: self.name, state: State::Fail, detail: failure.message(self.locale), advice }
     }
 }
 
@@ -185,7 +185,7 @@ fn check_passphrase(context: &Context, settings: &Settings) -> Check {
         PassphraseSource::Descriptor(descriptor) => {
             subject.ok(say!(locale, doctor.passphrase_descriptor, descriptor = descriptor))
         }
-        PassphraseSource::Prompt => subject.ok(say!(locale, doctor.passphrase_asked)),
+        PassphraseSource::Prompt(_) => subject.ok(say!(locale, doctor.passphrase_asked)),
     }
 }
 
@@ -197,7 +197,7 @@ fn check_key(context: &Context, settings: &Settings) -> (Check, Option<PublicKey
         let (detail, advice) = (say!(locale, note.unsigned), say!(locale, doctor.key_advice));
         return (subject.warn(detail, advice), None);
     }
-    let asks = context.passphrase(settings) == PassphraseSource::Prompt;
+    let asks = matches!(context.passphrase(settings), PassphraseSource::Prompt(_));
     if let (true, false, Some(path)) = (asks, context.signer_is_seed(settings), &settings.key_path)
     {
         let check = match recorder_fs::read_secret(path, SIGNER_KEY_BYTES_MAX) {
