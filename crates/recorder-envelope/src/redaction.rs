@@ -22,6 +22,7 @@
 
 mod bounds;
 mod mark;
+mod matcher;
 mod name;
 mod path;
 mod policy;

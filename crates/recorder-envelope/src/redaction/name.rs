@@ -30,13 +30,15 @@ pub enum NameVerdict<'r> {
 impl RedactionPolicy {
     pub(super) fn name(&self, name: &str, kind: Kind) -> NameVerdict<'_> {
         let mut sensitive = self.listed(name);
-        for (trigger, reason, start, end) in scan::triggers(self, name) {
-            if scan::holds(self, trigger, name, start, end) {
-                return NameVerdict::Secret(reason);
-            }
+        let secret = self.matcher.find(name.as_bytes(), |index, start, end| {
+            let (trigger, reason) = self.triggers.get(index)?;
             if matches!(trigger, Trigger::Name) && !(kind == Kind::Number && self.counts(name)) {
                 sensitive = sensitive.or(Some(reason));
             }
+            scan::holds(self, trigger, name, start, end).then_some(&**reason)
+        });
+        if let Some(reason) = secret {
+            return NameVerdict::Secret(reason);
         }
         match sensitive {
             Some(reason) if kind != Kind::Literal => NameVerdict::Sensitive(reason),

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
 
+use super::matcher::{Matcher, WINDOW_BYTES};
 use super::path::PathRule;
 use crate::json::{JsonLimits, StrictError, from_strict};
 
@@ -32,16 +32,13 @@ pub enum RedactionPolicyError {
         expected: Box<str>,
     },
     /// A rule that matches everything, or nothing.
-    #[error("the rule {rule:?} of {list} is empty or malformed")]
+    #[error("the rule {rule:?} of {list} is malformed, or shorter than three bytes")]
     Rule {
         /// The list that it stands in.
         list: &'static str,
         /// The rule.
         rule: Box<str>,
     },
-    /// More rules than the matcher takes.
-    #[error("the policy has too many rules")]
-    TooManyRules,
 }
 
 /// A policy as written.
@@ -109,7 +106,7 @@ pub(super) enum Alphabet {
     Base64url,
 }
 
-/// What a match of the automaton may be the beginning of.
+/// What a needle may be the beginning of.
 #[derive(Debug)]
 pub(super) enum Trigger {
     /// A sensitive name.
@@ -147,7 +144,7 @@ pub struct RedactionPolicy {
     pub(super) pair_values: Vec<Box<str>>,
     pub(super) paths: Vec<(PathRule, Box<str>)>,
     pub(super) assignment: bool,
-    pub(super) automaton: AhoCorasick,
+    pub(super) matcher: Matcher,
     pub(super) triggers: Vec<(Trigger, Box<str>)>,
 }
 
@@ -193,7 +190,7 @@ impl RedactionPolicy {
             version = document.version.clone();
             rules.add(document)?;
         }
-        rules.finish(version)
+        Ok(rules.finish(version))
     }
 }
 
@@ -237,7 +234,7 @@ impl Rules {
             }
         }
         for text in &names.query {
-            let reason = format!("query:{}", check("names.query", text)?);
+            let reason = format!("query:{text}");
             for first in ["?", "&"] {
                 self.push(format!("{first}{text}="), Trigger::Query, &reason);
             }
@@ -285,13 +282,8 @@ impl Rules {
         self.triggers.push((trigger, reason.into()));
     }
 
-    fn finish(self, version: Box<str>) -> Result<RedactionPolicy, RedactionPolicyError> {
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&self.needles)
-            .map_err(|_| RedactionPolicyError::TooManyRules)?;
-        Ok(RedactionPolicy {
+    fn finish(self, version: Box<str>) -> RedactionPolicy {
+        RedactionPolicy {
             version,
             exact: self.exact,
             prefixes: self.prefixes,
@@ -301,15 +293,15 @@ impl Rules {
             pair_values: self.pairs.values,
             paths: self.paths,
             assignment: self.assignment,
-            automaton,
+            matcher: Matcher::new(self.needles.iter().map(String::as_str)),
             triggers: self.triggers,
-        })
+        }
     }
 }
 
-/// An empty rule would match every name and every text.
+/// A rule of a byte or two would take most names and texts.
 fn check<'t>(list: &'static str, rule: &'t str) -> Result<&'t str, RedactionPolicyError> {
-    if rule.len() < 2 { Err(malformed(list, rule)) } else { Ok(rule) }
+    if rule.len() < WINDOW_BYTES { Err(malformed(list, rule)) } else { Ok(rule) }
 }
 
 fn malformed(list: &'static str, rule: &str) -> RedactionPolicyError {

@@ -1,6 +1,6 @@
 //! Secrets that are known by their shape, in one pass over a text.
 //!
-//! One automaton finds where something might begin; a few bytes around it then tell whether it does. All work is
+//! One matcher finds where something might begin; a few bytes around it then tell whether it does. All work is
 //! linear in the text: what looks ahead from a match is bounded, or ends where the next match cannot look again.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use super::policy::{Alphabet, RedactionPolicy, Trigger};
 const SECRET_BYTES_MIN: usize = 7;
 
 /// Shorter texts are not taken for base64: too many words and ids look like it.
-const BASE64_BYTES_MIN: usize = 24;
+const BASE64_BYTES_MIN: usize = 16;
 
 /// How far a look ahead goes through what is not the secret itself: names, quotes, white space.
 const AHEAD_BYTES_MAX: usize = 64;
@@ -44,26 +44,16 @@ const fn engine(alphabet: &base64::alphabet::Alphabet) -> GeneralPurpose {
     GeneralPurpose::new(alphabet, config)
 }
 
-/// The places of `text` where something secret might begin: what, with which reason, from where to where.
-pub(super) fn triggers<'p, 't>(
-    policy: &'p RedactionPolicy,
-    text: &'t str,
-) -> impl Iterator<Item = (&'p Trigger, &'p str, usize, usize)> + use<'p, 't> {
-    policy.automaton.find_overlapping_iter(text).filter_map(|found| {
-        let (trigger, reason) = policy.triggers.get(found.pattern().as_usize())?;
-        Some((trigger, &**reason, found.start(), found.end()))
-    })
-}
-
 /// The reason of the first secret in `text`, also where all of it is base64 or parts are percent-encoded.
 pub(super) fn secret_in<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&'p str> {
     if text.len() < SECRET_BYTES_MIN {
         return None;
     }
     let plain = |text: &str| {
-        triggers(policy, text)
-            .find(|(trigger, _, start, end)| holds(policy, trigger, text, *start, *end))
-            .map(|(_, reason, ..)| reason)
+        policy.matcher.find(text.as_bytes(), |index, start, end| {
+            let (trigger, reason) = policy.triggers.get(index)?;
+            holds(policy, trigger, text, start, end).then_some(&**reason)
+        })
     };
     plain(text)
         .or_else(|| percent_decoded(text).and_then(|text| plain(&text)))
@@ -83,11 +73,9 @@ fn percent_decoded(text: &str) -> Option<String> {
 fn base64_decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
-    if bytes.len() < BASE64_BYTES_MIN || !bytes.iter().all(is_base64) {
-        return None;
-    }
     // Lower-case hex is what most ids are written in, and never the base64 of text.
-    if !bytes.iter().any(u8::is_ascii_uppercase) {
+    let starts = bytes.get(..BASE64_BYTES_MIN)?;
+    if !starts.iter().any(u8::is_ascii_uppercase) || !bytes.iter().all(is_base64) {
         return None;
     }
     let url_safe = bytes.iter().any(|byte| matches!(byte, b'-' | b'_'));

@@ -2,6 +2,7 @@
 // Marked as tests throughout, so that helpers may unwrap as the tests themselves do.
 #![cfg(test)]
 
+mod adapters;
 mod archive;
 mod checkpoints;
 mod envelopes;
