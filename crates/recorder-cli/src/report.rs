@@ -14,6 +14,7 @@ use recorder_core::time::UtcTimestamp;
 use recorder_envelope::trust_root::TrustRoot;
 use recorder_verify::{Contents, Outcome, Report, TranscriptInputs, VerifyLimits};
 
+use crate::i18n::{Locale, say};
 use html::Html;
 
 /// Rows of a list that are shown; what is beyond is counted.
@@ -21,6 +22,8 @@ pub(crate) const ROWS_MAX: usize = 2_000;
 
 /// What a page is made of.
 pub(crate) struct Facts<'a> {
+    /// The language of the page.
+    pub(crate) locale: Locale,
     /// The name of the bundle's file, as a person sees it.
     pub(crate) file_name: String,
     /// Hashes of what went in.
@@ -50,15 +53,27 @@ pub(crate) struct Facts<'a> {
 /// What `out` says.
 pub(crate) fn render(facts: &Facts<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut html = Html::new(out);
+    html.markup("<!DOCTYPE html>\n<html lang=\"")?;
+    html.text(facts.locale.tag())?;
     html.markup(concat!(
-        "<!DOCTYPE html>\n<html lang=\"en\" dir=\"ltr\">\n<head>\n<meta charset=\"utf-8\">\n",
+        "\" dir=\"ltr\">\n<head>\n<meta charset=\"utf-8\">\n",
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
         "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n",
-        "<title>Verification report</title>\n<style>\n",
-        include_str!("report/report.css"),
-        "</style>\n</head>\n<body>\n<main>\n<h1>Verification report</h1>\n",
     ))?;
+    let title = say!(facts.locale, report.title);
+    html.element("<title>", title, "</title>")?;
+    html.markup(concat!(
+        "<style>\n",
+        include_str!("report/report.css"),
+        "</style>\n</head>\n<body>\n<main>\n",
+    ))?;
+    html.element("<h1>", title, "</h1>")?;
+    if facts.locale.is_by_machine() {
+        for locale in [facts.locale, Locale::ENGLISH] {
+            html.element("<p class=\"note\">", say!(locale, report.by_machine), "</p>")?;
+        }
+    }
     sections::write(facts, &mut html)?;
     html.markup("</main>\n</body>\n</html>\n")
 }

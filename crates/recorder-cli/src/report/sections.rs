@@ -11,6 +11,7 @@ use recorder_verify::{
 use super::html::Html;
 use super::words::{self, AnswerWords, Circumstances, Weight};
 use super::{Facts, ROWS_MAX};
+use crate::i18n::{Locale, say};
 
 /// Writes all sections.
 pub(crate) fn write(facts: &Facts<'_>, html: &mut Html<'_>) -> io::Result<()> {
@@ -46,6 +47,7 @@ impl<'a> Page<'a> {
             trust_root_given: facts.trust_root.is_some(),
             event_count: subject.map_or(0, |subject| subject.envelope_count),
             tree_size: subject.map_or(0, |subject| subject.tree_size),
+            locale: facts.locale,
         };
         let answers = words::answers(facts.report, &here);
         Self { facts, here, answers }
@@ -56,7 +58,8 @@ impl<'a> Page<'a> {
     }
 
     fn verdict(&self, html: &mut Html<'_>) -> io::Result<()> {
-        let (word, weight, meaning) = words::verdict(self.facts.report);
+        let at = self.facts.locale;
+        let (word, weight, meaning) = words::verdict(self.facts.report, self.facts.locale);
         html.markup(match weight {
             Weight::Good => "<div class=\"verdict good\">\n",
             Weight::Warning => "<div class=\"verdict warn\">\n",
@@ -66,42 +69,43 @@ impl<'a> Page<'a> {
         html.paragraph(meaning)?;
         let required = self.facts.required.join(", ");
         match self.facts.outcome {
-            Outcome::Satisfied => html.paragraph(&format!(
-                "What had to be proven for this verification ({required}) is proven."
-            ))?,
-            Outcome::Unproven => html.element(
-                "<p><strong>Not accepted:</strong> ",
-                &format!("something that had to be proven ({required}) is not."),
-                "</p>",
-            )?,
+            Outcome::Satisfied => {
+                html.paragraph(&say!(at, report.required_proven, required = required))?
+            }
+            Outcome::Unproven => {
+                html.markup("<p><strong>")?;
+                html.text(say!(at, report.not_accepted))?;
+                let text = say!(at, report.required_unproven, required = required);
+                html.element("</strong> ", &text, "</p>")?;
+            }
             Outcome::Invalid => {}
         }
         html.markup("</div>\n")
     }
 
     fn subject(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>What was examined</h2>\n")?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.examined), "</h2>")?;
         if self.is_invalid() {
-            html.paragraph(
-                "As the verdict is invalid, all but the file's name and hash is what the file says of itself.",
-            )?;
+            html.paragraph(say!(at, report.examined_invalid))?;
         }
         html.markup("<div class=\"facts\">")?;
-        html.table("The file, what it was checked against, and when", &["Item", "Value"])?;
+        html.table(say!(at, report.facts), &[say!(at, report.item), say!(at, report.value)])?;
         let mut row = |name: &str, value: &str| html.row(&[name, value]);
-        row("File", &self.facts.file_name)?;
-        row("SHA-256 of the file", self.facts.inputs.bundle_sha256())?;
+        row(say!(at, report.file), &self.facts.file_name)?;
+        row(say!(at, report.file_hash), self.facts.inputs.bundle_sha256())?;
         for (name, value) in self.stated() {
             row(name, &value)?;
         }
-        let none = "none was given: no signature can be attributed to anybody";
-        row("SHA-256 of the trust root", self.facts.inputs.trust_root_sha256().unwrap_or(none))?;
+        let none = say!(at, report.no_trust_root);
+        let trust_root = self.facts.inputs.trust_root_sha256().unwrap_or(none);
+        row(say!(at, report.trust_root_hash), trust_root)?;
         for head in self.facts.inputs.known_heads_sha256() {
-            row("SHA-256 of a checkpoint given", head)?;
+            row(say!(at, report.head_hash), head)?;
         }
-        row("Verifier", concat!("recorder ", env!("CARGO_PKG_VERSION")))?;
+        row(say!(at, report.verifier), concat!("recorder ", env!("CARGO_PKG_VERSION")))?;
         if let Some(time) = self.facts.verified_at {
-            row("Verified at", &format!("{time}, by the clock of the machine that verified"))?;
+            row(say!(at, report.verified_at), &say!(at, report.by_verifiers_clock, time = time))?;
         }
         html.end_table()?;
         html.markup("</div>\n")
@@ -109,42 +113,44 @@ impl<'a> Page<'a> {
 
     /// What the bundle calls itself.
     fn stated(&self) -> Vec<(&'static str, String)> {
+        let at = self.facts.locale;
         let Some(subject) = self.facts.report.subject() else {
-            let refused = "its table of contents was refused, so nothing else was read";
-            return vec![("Contents", refused.to_owned())];
+            return vec![(say!(at, report.contents), say!(at, report.contents_refused).to_owned())];
         };
         let form = match subject.form {
-            Form::Archive => "archive (ZIP)",
-            Form::Document => "document (JSON)",
+            Form::Archive => say!(at, report.form_archive),
+            Form::Document => say!(at, report.form_document),
         };
         let mut rows = vec![
-            ("Bundle id", subject.bundle_id.to_string()),
-            ("Stream: tenant", subject.stream.tenant_id.as_str().to_owned()),
-            ("Stream: recorder", subject.stream.recorder_id.as_str().to_owned()),
-            ("Form", form.to_owned()),
-            ("Events in this file", subject.envelope_count.to_string()),
-            ("Events in the log", subject.tree_size.to_string()),
+            (say!(at, report.bundle_id), subject.bundle_id.to_string()),
+            (say!(at, report.stream_tenant), subject.stream.tenant_id.as_str().to_owned()),
+            (say!(at, report.stream_recorder), subject.stream.recorder_id.as_str().to_owned()),
+            (say!(at, report.form), form.to_owned()),
+            (say!(at, report.events_here), subject.envelope_count.to_string()),
+            (say!(at, report.events_in_log), subject.tree_size.to_string()),
         ];
         if let Some(contents) = self.facts.contents {
             let manifest = &contents.manifest;
             let selector = serde_json::to_string(&manifest.selector);
-            rows.push(("Root hash of the log", manifest.root_hash.to_string()));
-            rows.push(("Selection asked for", selector.unwrap_or_else(|_| "not shown".to_owned())));
-            rows.push(("Built at", format!("{}, as its builder says", manifest.created_at)));
+            rows.push((say!(at, report.log_root), manifest.root_hash.to_string()));
+            let not_shown = |_| say!(at, report.not_shown).to_owned();
+            rows.push((say!(at, report.selection), selector.unwrap_or_else(not_shown)));
+            let built = say!(at, report.by_builder, time = manifest.created_at);
+            rows.push((say!(at, report.built_at), built));
         }
         rows
     }
 
     fn answers(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>Five questions, answered apart</h2>\n")?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.five), "</h2>")?;
         if self.is_invalid() {
-            html.paragraph(
-                "One broken answer makes the file invalid. The others say what could be told of what is readable; \
-                 none of them makes up for it.",
-            )?;
+            html.paragraph(say!(at, report.five_invalid))?;
         }
         html.markup("<div class=\"answers\">")?;
-        html.table("Each answer stands for itself", &["Question", "Answer", "What it means here"])?;
+        let columns =
+            [say!(at, report.question), say!(at, report.answer), say!(at, report.means_here)];
+        html.table(say!(at, report.each_stands), &columns)?;
         for answer in &self.answers {
             html.element("<tr><th scope=\"row\">", answer.question, "</th>")?;
             let (open, sign) = match answer.weight {
@@ -162,92 +168,77 @@ impl<'a> Page<'a> {
     }
 
     fn proven(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>What follows from this, and what does not</h2>\n<div class=\"pair\">\n")?;
-        html.markup("<section><h3>Proven</h3>\n")?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.follows), "</h2>")?;
+        html.markup("<div class=\"pair\">\n<section>")?;
+        html.element("<h3>", say!(at, report.proven), "</h3>")?;
         html.list(&self.is_proven())?;
-        html.markup("</section>\n<section><h3>NOT proven</h3>\n")?;
+        html.markup("</section>\n<section>")?;
+        html.element("<h3>", say!(at, report.unproven), "</h3>")?;
         html.list(&self.is_not_proven())?;
         html.markup("</section>\n</div>\n")
     }
 
     fn is_proven(&self) -> Vec<String> {
+        let at = self.facts.locale;
         if self.is_invalid() {
-            return vec![
-                "Nothing. Single checks may have passed; they do not add up to a proof.".to_owned(),
-            ];
+            return vec![say!(at, report.proven_nothing).to_owned()];
         }
         let answers = self.facts.report.answers();
         let count = self.here.event_count;
         let mut proven = vec![match answers.authenticity {
-            Authenticity::Proven => format!(
-                "The {count} events in this file stand in the log with this content and in this order, and the holders \
-                 of the keys below vouch for them. Since they signed, none was changed, replaced, moved or slipped in."
-            ),
-            Authenticity::Unproven | Authenticity::Broken => format!(
-                "The {count} events in this file fit one another and the log's root hash. That shows no more than that \
-                 whoever made the file made it consistently."
-            ),
+            Authenticity::Proven => say!(at, report.proven_authentic, count = count),
+            Authenticity::Unproven | Authenticity::Broken => {
+                say!(at, report.proven_consistent, count = count)
+            }
         }];
         if answers.completeness == Completeness::Complete {
-            proven.push("No event from the beginning of the log up to its stated size is missing, and no content.".to_owned());
+            proven.push(say!(at, report.proven_complete).to_owned());
         }
         if answers.end == End::Proven {
-            proven.push("No event was cut off at the end of the segment, or of the log, that ends with the last event here.".to_owned());
+            proven.push(say!(at, report.proven_end).to_owned());
         }
         if answers.time == Time::Bounded {
-            proven.push(
-                "When it was recorded, within the bounds that witnesses or timestamps give."
-                    .to_owned(),
-            );
+            proven.push(say!(at, report.proven_time).to_owned());
         }
         if !self.facts.inputs.known_heads_sha256().is_empty() && self.count_of("known_heads") > 0 {
-            proven.push(
-                "The log is the one whose checkpoint was given; it was not rewritten since."
-                    .to_owned(),
-            );
+            proven.push(say!(at, report.proven_same_log).to_owned());
         }
         proven
     }
 
     fn is_not_proven(&self) -> Vec<String> {
+        let at = self.facts.locale;
         let mut missing: Vec<String> = Vec::new();
         if self.is_invalid() {
-            missing.push("Anything that this file says: neither its events, nor their order, times or authors.".to_owned());
-            missing.push("Who changed it, when, or why; and whether a genuine version exists. Ask the recorder's operator for a new one.".to_owned());
-            missing.push(UNSIGNED.to_owned());
+            missing.push(say!(at, report.invalid_all).to_owned());
+            missing.push(say!(at, report.invalid_who).to_owned());
+            missing.push(say!(at, report.unsigned).to_owned());
             return missing;
         }
         let weak = self.answers.iter().filter(|answer| answer.weight != Weight::Good);
         missing.extend(weak.map(|answer| answer.meaning.clone()));
         missing.extend(self.left_out());
         if self.count_of("known_heads") == 0 {
-            missing.push(
-                "That everybody is shown the same log. Who holds the signing key could keep a second one. A checkpoint \
-                 obtained earlier, by another way, would tell (--known-head)."
-                    .to_owned(),
-            );
+            missing.push(say!(at, report.same_for_all).to_owned());
         }
-        missing.extend(ALWAYS_UNPROVEN.map(str::to_owned));
-        missing.push(UNSIGNED.to_owned());
+        missing.extend(always_unproven(at).map(str::to_owned));
+        missing.push(say!(at, report.unsigned).to_owned());
         missing
     }
 
     fn left_out(&self) -> Vec<String> {
+        let at = self.facts.locale;
         let mut left_out = Vec::new();
-        let mut say = |count: u64, what: &str| {
+        let mut say = |name: &str, words: &dyn Fn(u64) -> String| {
+            let count = self.count_of(name);
             if count > 0 {
-                left_out.push(format!("{count} {what}"));
+                left_out.push(words(count));
             }
         };
-        say(
-            self.count_of("payloads_withheld"),
-            "events are here without their content: it was withheld or erased. Only its fingerprint is proven.",
-        );
-        say(self.count_of("withheld"), "attachments are named and not here.");
-        say(
-            self.count_of("omitted_parents"),
-            "earlier events, named by events here as what they follow from, are not here.",
-        );
+        say("payloads_withheld", &|count| say!(at, report.left_payloads, count = count));
+        say("withheld", &|count| say!(at, report.left_attachments, count = count));
+        say("omitted_parents", &|count| say!(at, report.left_parents, count = count));
         left_out
     }
 
@@ -257,72 +248,85 @@ impl<'a> Page<'a> {
     }
 
     fn findings(&self, html: &mut Html<'_>) -> io::Result<()> {
+        let at = self.facts.locale;
         let findings = self.facts.report.findings();
-        html.markup("<h2>Findings</h2>\n")?;
+        html.element("<h2>", say!(at, report.findings), "</h2>")?;
         if findings.is_empty() {
-            return html.paragraph("None: no check found anything to object to.");
+            return html.paragraph(say!(at, report.findings_none));
         }
-        let columns = ["Code", "Weight", "Where", "What it means", "Detail"];
-        html.table("What was found, in the order of the checks", &columns)?;
+        let columns = [
+            say!(at, report.code),
+            say!(at, report.weight),
+            say!(at, report.place),
+            say!(at, report.meaning),
+            say!(at, report.detail),
+        ];
+        html.table(say!(at, report.findings_caption), &columns)?;
         for finding in &findings {
             let weight = match finding.severity() {
-                Severity::Failure => "✗ failure",
-                Severity::Warning => "! warning",
+                Severity::Failure => say!(at, report.failure),
+                Severity::Warning => say!(at, report.warning),
             };
             let code = finding.code();
             let place = finding.place().to_string();
             html.row(&[code.code(), weight, &place, code.meaning(), finding.detail()])?;
         }
         html.end_table()?;
-        more(html, self.facts.report.finding_count(), findings.len(), "findings")
+        let rest = beyond(self.facts.report.finding_count(), findings.len());
+        more(html, rest.map(|rest| say!(at, report.more_findings, count = rest)))
     }
 
     fn keys(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>Whose signatures</h2>\n")?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.signatures), "</h2>")?;
         let mut signed: BTreeMap<KeyId, Vec<&str>> = BTreeMap::new();
         for key in self.facts.report.keys() {
-            signed.entry(key.key_id).or_default().push(words::key_use(key.on));
+            signed.entry(key.key_id).or_default().push(words::key_use(key.on, at));
         }
         if signed.is_empty() {
-            return html.paragraph("No signature by a trusted key holds on anything in this file.");
+            return html.paragraph(say!(at, report.signatures_none));
         }
         if self.is_invalid() {
-            html.paragraph(
-                "Single signatures hold. They do not cover what failed, and do not make the file valid.",
-            )?;
+            html.paragraph(say!(at, report.signatures_invalid))?;
         }
-        html.paragraph(
-            "Signatures by these keys hold. That a key belongs to whom you think is not shown here: compare its id with \
-             one that you have from its owner by another way.",
-        )?;
+        html.paragraph(say!(at, report.signatures_hold))?;
         html.markup("<div class=\"hash\">")?;
-        let columns = ["Key id", "Signed", "In the trust root"];
-        html.table("Keys of which at least one signature holds", &columns)?;
+        let columns =
+            [say!(at, report.key_id), say!(at, report.signed), say!(at, report.in_trust_root)];
+        html.table(say!(at, report.keys_caption), &columns)?;
         for (key_id, on) in &signed {
             let key = self.facts.trust_root.and_then(|root| root.key(key_id));
-            html.row(&[&key_id.to_string(), &on.join("; "), &words::trust(key)])?;
+            html.row(&[&key_id.to_string(), &on.join("; "), words::trust(key, at)])?;
         }
         html.end_table()?;
         html.markup("</div>\n")
     }
 
     fn phases(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2 class=\"fresh\">What was checked</h2>\n")?;
-        let columns = ["Check", "What it looks at", "Counted", "Findings"];
-        html.table("Seven checks, in their order", &columns)?;
+        let at = self.facts.locale;
+        html.element("<h2 class=\"fresh\">", say!(at, report.checked), "</h2>")?;
+        let columns = [
+            say!(at, report.check),
+            say!(at, report.looks_at),
+            say!(at, report.counted),
+            say!(at, report.findings),
+        ];
+        html.table(say!(at, report.phases_caption), &columns)?;
         for summary in self.facts.report.phases() {
-            let (name, what) = words::phase(summary.phase);
+            let (name, what) = words::phase(summary.phase, at);
             let counts = summary.counts.iter();
             let counts: Vec<String> = counts
-                .map(|(count, number)| format!("{}: {number}", words::count(summary.phase, count)))
+                .map(|(count, number)| {
+                    format!("{}: {number}", words::count(summary.phase, count, at))
+                })
                 .collect();
             let counted = match summary.reached {
                 true => counts.join("; "),
-                false => "not reached".to_owned(),
+                false => say!(at, report.not_reached).to_owned(),
             };
             let findings = match (summary.reached, summary.finding_count) {
-                (false, _) => "not checked".to_owned(),
-                (true, 0) => "none".to_owned(),
+                (false, _) => say!(at, report.not_checked).to_owned(),
+                (true, 0) => say!(at, report.none).to_owned(),
                 (true, count) => count.to_string(),
             };
             html.row(&[name, what, &counted, &findings])?;
@@ -331,33 +335,48 @@ impl<'a> Page<'a> {
     }
 
     fn segments(&self, contents: &Contents, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>Segments</h2>\n")?;
-        html.paragraph("A log is kept in segments. A sealed one is closed for ever.")?;
-        let columns = ["Segment", "Events in it", "Of them here", "Sealed"];
-        html.table("Segments of which events are in this file", &columns)?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.segments), "</h2>")?;
+        html.paragraph(say!(at, report.segments_about))?;
+        let columns = [
+            say!(at, report.segment),
+            say!(at, report.events_in_it),
+            say!(at, report.of_them_here),
+            say!(at, report.sealed),
+        ];
+        html.table(say!(at, report.segments_caption), &columns)?;
         let segments = &contents.manifest.segments;
         for segment in segments.iter().take(ROWS_MAX) {
             html.row(&[
                 &segment.segment_id.to_string(),
                 &segment.envelope_count.to_string(),
                 &segment.included_count.to_string(),
-                if segment.seal_hash.is_some() { "yes" } else { "no, still open" },
+                if segment.seal_hash.is_some() {
+                    say!(at, report.yes)
+                } else {
+                    say!(at, report.still_open)
+                },
             ])?;
         }
         html.end_table()?;
-        more(html, segments.len() as u64, segments.len().min(ROWS_MAX), "segments")
+        let rest = beyond(segments.len() as u64, ROWS_MAX);
+        more(html, rest.map(|rest| say!(at, report.more_segments, count = rest)))
     }
 
     fn events(&self, contents: &Contents, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2 class=\"fresh\">Events</h2>\n")?;
-        html.paragraph(
-            "In the order of the log. What an event contains is not shown here; it is in the file. Actor, type and claimed \
-             time are what the reporting program said.",
-        )?;
+        let at = self.facts.locale;
+        html.element("<h2 class=\"fresh\">", say!(at, report.events), "</h2>")?;
+        html.paragraph(say!(at, report.events_about))?;
         html.markup("<div class=\"events\">")?;
-        let columns =
-            ["Position", "Recorded (recorder’s clock)", "Claimed", "Actor", "Type", "Remarks"];
-        html.table("Events in this file", &columns)?;
+        let columns = [
+            say!(at, report.position),
+            say!(at, report.recorded),
+            say!(at, report.claimed),
+            say!(at, report.actor),
+            say!(at, report.event_type),
+            say!(at, report.remarks),
+        ];
+        html.table(say!(at, report.events_here), &columns)?;
         for event in &contents.events {
             html.row(&[
                 &event.position.to_string(),
@@ -365,109 +384,107 @@ impl<'a> Page<'a> {
                 &event.claimed_time.to_string(),
                 &event.actor_id,
                 &event.event_type,
-                &remarks(event),
+                &remarks(event, at),
             ])?;
         }
         html.end_table()?;
         html.markup("</div>\n")?;
-        more(html, self.here.event_count, contents.events.len(), "events")
+        let rest = beyond(self.here.event_count, contents.events.len());
+        more(html, rest.map(|rest| say!(at, report.more_events, count = rest)))
     }
 
     fn attachments(&self, contents: &Contents, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>Attachments</h2>\n")?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.attachments), "</h2>")?;
         let attachments = &contents.manifest.attachments;
         if attachments.is_empty() {
-            return html.paragraph("No event in this file refers to an attachment.");
+            return html.paragraph(say!(at, report.attachments_none));
         }
         html.markup("<div class=\"hash\">")?;
-        let columns = ["SHA-256", "Said to be", "Bytes", "Here"];
-        html.table("Files that events refer to", &columns)?;
+        let columns =
+            ["SHA-256", say!(at, report.said_to_be), say!(at, report.bytes), say!(at, report.here)];
+        html.table(say!(at, report.attachments_caption), &columns)?;
         for attachment in attachments.iter().take(ROWS_MAX) {
             html.row(&[
                 &attachment.content_hash.to_string(),
                 attachment.content_type.as_str(),
                 &attachment.size_bytes.to_string(),
-                if attachment.withheld { "no, withheld" } else { "yes" },
+                if attachment.withheld { say!(at, report.withheld) } else { say!(at, report.yes) },
             ])?;
         }
         html.end_table()?;
         html.markup("</div>\n")?;
-        more(html, attachments.len() as u64, attachments.len().min(ROWS_MAX), "attachments")
+        let rest = beyond(attachments.len() as u64, ROWS_MAX);
+        more(html, rest.map(|rest| say!(at, report.more_attachments, count = rest)))
     }
 
     fn nothing_shown(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>Events</h2>\n")?;
-        html.paragraph(
-            "Not shown. The file failed verification, so what it lists as segments, events and attachments is not evidence \
-             and is left out of this report.",
-        )
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.events), "</h2>")?;
+        html.paragraph(say!(at, report.nothing_shown))
     }
 
     fn repeat(&self, html: &mut Html<'_>) -> io::Result<()> {
-        html.markup("<h2>How to repeat this</h2>\n")?;
-        html.paragraph(
-            "Anyone who has the file and the trust root can do this again, without network access and without whoever \
-             recorded the events. First compare the hash of the file with the one above:",
-        )?;
+        let at = self.facts.locale;
+        html.element("<h2>", say!(at, report.repeat), "</h2>")?;
+        html.paragraph(say!(at, report.repeat_about))?;
         if let Some(commands) = &self.facts.commands {
             for command in commands {
                 html.element("<pre>", command, "</pre>")?;
             }
         } else {
-            html.paragraph("A file name cannot be shown exactly; put the real names in.")?;
+            html.paragraph(say!(at, report.name_not_shown))?;
             html.markup("<pre>recorder bundle verify --trust-root TRUST_ROOT FILE</pre>\n")?;
         }
-        html.paragraph(
-            "The same command with --verdict-transcript-output FILE writes the result as data, the same bytes on every \
-             machine. A verifier by others can be written from the published evidence format alone.",
-        )?;
+        html.paragraph(say!(at, report.transcript))?;
         let limits = self.facts.limits;
         html.element(
             "<p class=\"note\">",
-            &format!(
-                "Verifier: recorder {}. It takes at most {} segments, {} events in an archive and {} in a document, {} bytes \
-                 an attachment; beyond that it gives no verdict.",
-                env!("CARGO_PKG_VERSION"),
-                limits.segments_max,
-                limits.archive_envelopes_max,
-                limits.document_envelopes_max,
-                limits.attachment_bytes_max,
+            &say!(
+                at,
+                report.limits,
+                version = env!("CARGO_PKG_VERSION"),
+                segments = limits.segments_max,
+                archive = limits.archive_envelopes_max,
+                document = limits.document_envelopes_max,
+                bytes = limits.attachment_bytes_max,
             ),
             "</p>",
         )
     }
 }
 
-const UNSIGNED: &str = "This report itself: it is an unsigned page that anybody can alter. It explains a result; the result is \
-                        had by repeating the verification.";
+/// What no verification of a bundle shows.
+fn always_unproven(at: Locale) -> [&'static str; 4] {
+    [
+        say!(at, report.not_true),
+        say!(at, report.not_actor),
+        say!(at, report.not_right_hands),
+        say!(at, report.not_later),
+    ]
+}
 
-const ALWAYS_UNPROVEN: [&str; 4] = [
-    "That what was recorded is true, or all that happened: only that it was recorded. A recorder keeps what programs report to it.",
-    "That the named actor did it: names are given by the program that reported the event.",
-    "That the signing keys were in the right hands, unless their owner says so.",
-    "Anything that was recorded later than what is here.",
-];
-
-fn remarks(event: &Event) -> String {
+fn remarks(event: &Event, at: Locale) -> String {
     let mut remarks = Vec::new();
     if event.payload_withheld {
-        remarks.push("content withheld".to_owned());
+        remarks.push(say!(at, report.remark_withheld).to_owned());
     }
-    match event.attachment_ref_count {
-        0 => {}
-        1 => remarks.push("1 attachment".to_owned()),
-        count => remarks.push(format!("{count} attachments")),
+    let count = event.attachment_ref_count;
+    if count > 0 {
+        remarks.push(say!(at, report.remark_attachments, count = count));
     }
     if event.has_signature {
-        remarks.push("signed by itself".to_owned());
+        remarks.push(say!(at, report.remark_signed).to_owned());
     }
     remarks.join("; ")
 }
 
-/// How many there are beyond those that were listed.
-fn more(html: &mut Html<'_>, count: u64, listed: usize, what: &str) -> io::Result<()> {
-    match count.saturating_sub(listed as u64) {
-        0 => Ok(()),
-        rest => html.paragraph(&format!("and {rest} more {what}, checked and not listed here.")),
-    }
+/// How many there are beyond those that were listed, if any are.
+fn beyond(count: u64, listed: usize) -> Option<u64> {
+    Some(count.saturating_sub(listed as u64)).filter(|rest| *rest > 0)
+}
+
+/// Says so.
+fn more(html: &mut Html<'_>, text: Option<String>) -> io::Result<()> {
+    text.map_or(Ok(()), |text| html.paragraph(&text))
 }

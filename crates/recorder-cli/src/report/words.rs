@@ -4,6 +4,8 @@ use recorder_envelope::trust_root::{KeyStatus, TrustedKey};
 use recorder_verify::phase::signatures::KeyUse;
 use recorder_verify::{Authenticity, Completeness, End, Integrity, Phase, Report, Time, Verdict};
 
+use crate::i18n::{Locale, say};
+
 /// How an answer weighs; the sign stands for it where there are no colours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Weight {
@@ -35,6 +37,8 @@ pub(crate) struct Circumstances {
     pub(crate) event_count: u64,
     /// Envelopes in the log that it is tied to.
     pub(crate) tree_size: u64,
+    /// The language of the page.
+    pub(crate) locale: Locale,
 }
 
 fn answer(
@@ -48,248 +52,176 @@ fn answer(
 
 /// The five answers, in the order in which a reader asks.
 pub(crate) fn answers(report: &Report, here: &Circumstances) -> [AnswerWords; 5] {
-    let answers = report.answers();
+    let (answers, locale) = (report.answers(), here.locale);
     [
-        integrity(answers.integrity),
-        authenticity(answers.authenticity, here.trust_root_given),
+        integrity(answers.integrity, locale),
+        authenticity(answers.authenticity, here),
         completeness(answers.completeness, here),
-        end(answers.end),
-        time(answers.time),
+        end(answers.end, locale),
+        time(answers.time, locale),
     ]
 }
 
-fn integrity(value: Integrity) -> AnswerWords {
-    let question = "Integrity: was anything changed?";
+fn integrity(value: Integrity, at: Locale) -> AnswerWords {
+    let question = say!(at, asks.integrity);
     match value {
         Integrity::Intact => answer(
             question,
-            "intact",
+            say!(at, answer.integrity_intact),
             Weight::Good,
-            "Every fingerprint (hash) in the file was computed again and agrees, from each event to the log as a whole. \
-             What is here fits together without a gap. Whose it is, is the next question.",
+            say!(at, explains.integrity_intact),
         ),
         Integrity::Broken => answer(
             question,
-            "broken",
+            say!(at, answer.integrity_broken),
             Weight::Bad,
-            "Something here was changed, does not fit the rest, or cannot be read. Rely on nothing in this file.",
+            say!(at, explains.integrity_broken),
         ),
     }
 }
 
-fn authenticity(value: Authenticity, trust_root_given: bool) -> AnswerWords {
-    let question = "Authenticity: who vouches for it?";
-    match (value, trust_root_given) {
-        (Authenticity::Proven, _) => answer(
-            question,
-            "proven",
+fn authenticity(value: Authenticity, here: &Circumstances) -> AnswerWords {
+    let at = here.locale;
+    let line = |value, weight, meaning| answer(say!(at, asks.authenticity), value, weight, meaning);
+    let unproven = |meaning| line(say!(at, answer.authenticity_unproven), Weight::Warning, meaning);
+    match (value, here.trust_root_given) {
+        (Authenticity::Proven, _) => line(
+            say!(at, answer.authenticity_proven),
             Weight::Good,
-            "Keys that the given trust root names for this stream signed the file, and vouch for every event in it.",
+            say!(at, explains.authenticity_proven),
         ),
-        (Authenticity::Unproven, false) => answer(
-            question,
-            "unproven",
-            Weight::Warning,
-            "No trust root was given, so no signature could be attributed to anybody. Anyone could have made this file.",
-        ),
-        (Authenticity::Unproven, true) => answer(
-            question,
-            "unproven",
-            Weight::Warning,
-            "The keys in the given trust root do not vouch for all of it. Somebody else could have made this file.",
-        ),
-        (Authenticity::Broken, _) => answer(
-            question,
-            "broken",
+        (Authenticity::Unproven, false) => unproven(say!(at, explains.authenticity_rootless)),
+        (Authenticity::Unproven, true) => unproven(say!(at, explains.authenticity_unproven)),
+        (Authenticity::Broken, _) => line(
+            say!(at, answer.authenticity_broken),
             Weight::Bad,
-            "A signature does not hold, was removed, or is by a key that must not sign here.",
+            say!(at, explains.authenticity_broken),
         ),
     }
 }
 
 fn completeness(value: Completeness, here: &Circumstances) -> AnswerWords {
-    let question = "Completeness: is everything here?";
+    let at = here.locale;
+    let line =
+        |value, weight, meaning: &str| answer(say!(at, asks.completeness), value, weight, meaning);
+    let partial =
+        |meaning: &str| line(say!(at, answer.completeness_partial), Weight::Warning, meaning);
     let (held, size) = (here.event_count, here.tree_size);
     match value {
-        Completeness::Complete => answer(
-            question,
-            "complete",
+        Completeness::Complete => line(
+            say!(at, answer.completeness_complete),
             Weight::Good,
-            &format!(
-                "All {size} events of the log up to that size are here, with every payload and attachment."
-            ),
+            &say!(at, explains.completeness_complete, size = size),
         ),
-        Completeness::Partial if held == size => answer(
-            question,
-            "partial",
-            Weight::Warning,
-            "Every event of the log is here, but the content of some, or attachments, are withheld.",
-        ),
-        Completeness::Partial => answer(
-            question,
-            "partial",
-            Weight::Warning,
-            &format!(
-                "A selection: {held} of the {size} events in the log. It says nothing about those left out, but that they exist."
-            ),
-        ),
-        Completeness::Broken => answer(
-            question,
-            "broken",
+        Completeness::Partial if held == size => partial(say!(at, explains.completeness_withheld)),
+        Completeness::Partial => {
+            partial(&say!(at, explains.completeness_partial, held = held, size = size))
+        }
+        Completeness::Broken => line(
+            say!(at, answer.completeness_broken),
             Weight::Bad,
-            "Counts or references disagree: something that should be here is not.",
+            say!(at, explains.completeness_broken),
         ),
     }
 }
 
-fn end(value: End) -> AnswerWords {
-    let question = "End: was the tail cut off?";
+fn end(value: End, at: Locale) -> AnswerWords {
+    let line = |value, weight, meaning| answer(say!(at, asks.end), value, weight, meaning);
     match value {
-        End::Proven => answer(
-            question,
-            "proven",
-            Weight::Good,
-            "A trusted signature closes the segment right after the last event, or a checkpoint that was given ends there.",
-        ),
-        End::Open => answer(
-            question,
-            "open",
-            Weight::Warning,
-            "Recording was still going on. What came after the last event is not in this file.",
-        ),
-        End::Unproven => answer(
-            question,
-            "unproven",
-            Weight::Warning,
-            "Nothing says what came after the last event. Later events may exist, and may have been left off.",
-        ),
+        End::Proven => {
+            line(say!(at, answer.end_proven), Weight::Good, say!(at, explains.end_proven))
+        }
+        End::Open => line(say!(at, answer.end_open), Weight::Warning, say!(at, explains.end_open)),
+        End::Unproven => {
+            line(say!(at, answer.end_unproven), Weight::Warning, say!(at, explains.end_unproven))
+        }
     }
 }
 
-fn time(value: Time) -> AnswerWords {
-    let question = "Time: who says when?";
+fn time(value: Time, at: Locale) -> AnswerWords {
+    let line = |value, weight, meaning| answer(say!(at, asks.time), value, weight, meaning);
     match value {
-        Time::Bounded => answer(
-            question,
-            "bounded",
-            Weight::Good,
-            "Independent witnesses or timestamps bound when it was recorded.",
-        ),
-        Time::Claimed => answer(
-            question,
-            "claimed",
-            Weight::Warning,
-            "Only the clock of the recorder says when. Nobody independent vouches for the times.",
-        ),
+        Time::Bounded => {
+            line(say!(at, answer.time_bounded), Weight::Good, say!(at, explains.time_bounded))
+        }
+        Time::Claimed => {
+            line(say!(at, answer.time_claimed), Weight::Warning, say!(at, explains.time_claimed))
+        }
     }
 }
 
 /// The verdict in words: its sign and name, its weight, and what it comes to.
-pub(crate) fn verdict(report: &Report) -> (&'static str, Weight, &'static str) {
+pub(crate) fn verdict(report: &Report, at: Locale) -> (&'static str, Weight, &'static str) {
     let proven = report.answers().authenticity == Authenticity::Proven;
     match (report.verdict(), proven) {
-        (Verdict::Valid, _) => (
-            "✓ VALID",
-            Weight::Good,
-            "Every check passed. What is in this file is what was recorded, and keys that the trust root names vouch for it.",
-        ),
-        (Verdict::ValidWithWarnings, true) => (
-            "! VALID, WITH WARNINGS",
-            Weight::Warning,
-            "What is in this file is what was recorded, and keys that the trust root names vouch for it. \
-             Something else is not proven; it is named below.",
-        ),
-        (Verdict::ValidWithWarnings, false) => (
-            "! VALID, WITH WARNINGS — NOBODY TRUSTED VOUCHES FOR IT",
-            Weight::Warning,
-            "The file is consistent in itself, but it is not shown to be genuine: somebody else could have made it.",
-        ),
-        (Verdict::Invalid, _) => (
-            "✗ INVALID",
-            Weight::Bad,
-            "This file failed verification. Nothing that it says is proven, and it must not be used as evidence of \
-             what it claims. What failed is listed below.",
-        ),
+        (Verdict::Valid, _) => {
+            (say!(at, report.verdict_valid), Weight::Good, say!(at, report.means_valid))
+        }
+        (Verdict::ValidWithWarnings, true) => {
+            (say!(at, report.verdict_warnings), Weight::Warning, say!(at, report.means_warnings))
+        }
+        (Verdict::ValidWithWarnings, false) => {
+            (say!(at, report.verdict_nobody), Weight::Warning, say!(at, report.means_nobody))
+        }
+        (Verdict::Invalid, _) => {
+            (say!(at, report.verdict_invalid), Weight::Bad, say!(at, report.means_invalid))
+        }
     }
 }
 
 /// A phase's name and what it looks at.
-pub(crate) fn phase(phase: Phase) -> (&'static str, &'static str) {
+pub(crate) fn phase(phase: Phase, at: Locale) -> (&'static str, &'static str) {
     match phase {
-        Phase::Manifest => (
-            "1. Table of contents",
-            "The file holds exactly the parts that its table of contents (manifest) names, each with the stated hash.",
-        ),
-        Phase::Attachments => (
-            "2. Attachments",
-            "Attached files have the hash and size stated, and each reference leads to one.",
-        ),
-        Phase::Content => (
-            "3. Events",
-            "Each event is written in the one permitted form, and its hash is that of its content.",
-        ),
-        Phase::Chain => (
-            "4. Order",
-            "Each event commits to the one before it, so none can be changed, removed, added or moved unseen.",
-        ),
-        Phase::Segments => (
-            "5. Segments",
-            "The sections of the log (segments) follow one another without gap or repetition.",
-        ),
-        Phase::Signatures => (
-            "6. Signatures",
-            "Signatures hold, and are by keys that may sign for this stream at that place.",
-        ),
-        Phase::Anchors => (
-            "7. Log",
-            "Everything included leads to the one hash (root) of the whole log, and to checkpoints that were given.",
-        ),
+        Phase::Manifest => (say!(at, phase.manifest), say!(at, phase.manifest_about)),
+        Phase::Attachments => (say!(at, phase.attachments), say!(at, phase.attachments_about)),
+        Phase::Content => (say!(at, phase.content), say!(at, phase.content_about)),
+        Phase::Chain => (say!(at, phase.chain), say!(at, phase.chain_about)),
+        Phase::Segments => (say!(at, phase.segments), say!(at, phase.segments_about)),
+        Phase::Signatures => (say!(at, phase.signatures), say!(at, phase.signatures_about)),
+        Phase::Anchors => (say!(at, phase.anchors), say!(at, phase.anchors_about)),
     }
 }
 
 /// What a count counts.
-pub(crate) fn count(phase: Phase, name: &str) -> String {
+pub(crate) fn count(phase: Phase, name: &str, at: Locale) -> String {
     let words = match (phase, name) {
-        (Phase::Manifest, "part_bytes") => "bytes in parts",
-        (Phase::Attachments, "attachments") => "attachments present",
-        (Phase::Attachments, "references") => "references to attachments",
-        (Phase::Content, "envelopes") => "events",
-        (Phase::Content, "payloads_withheld") => "events with content withheld",
-        (Phase::Content, "omitted_parents") => "earlier events named and not included",
-        (Phase::Chain, "links") => "links of the chain computed",
-        (Phase::Chain, "gap_anchors") => "runs of events left out",
-        (Phase::Signatures, "verified") => "signatures by trusted keys that hold",
-        (Phase::Signatures, "envelopes") => "signatures on single events",
-        (Phase::Signatures, "keys") => "trusted keys used",
-        (Phase::Anchors, "runs") => "runs of events",
-        (Phase::Anchors, "inclusion_paths") => "proofs of place in the log",
-        (Phase::Anchors, "roots_recomputed") => "roots computed anew",
-        (Phase::Anchors, "known_heads") => "given checkpoints that agree",
-        (Phase::Anchors, "cosignatures") => "lines by others on the checkpoint, not checked",
+        (Phase::Manifest, "part_bytes") => say!(at, counts.part_bytes),
+        (Phase::Attachments, "attachments") => say!(at, counts.attachments),
+        (Phase::Attachments, "references") => say!(at, counts.references),
+        (Phase::Content, "envelopes") => say!(at, counts.envelopes),
+        (Phase::Content, "payloads_withheld") => say!(at, counts.payloads_withheld),
+        (Phase::Content, "omitted_parents") => say!(at, counts.omitted_parents),
+        (Phase::Chain, "links") => say!(at, counts.links),
+        (Phase::Chain, "gap_anchors") => say!(at, counts.gap_anchors),
+        (Phase::Signatures, "verified") => say!(at, counts.verified),
+        (Phase::Signatures, "envelopes") => say!(at, counts.envelope_signatures),
+        (Phase::Signatures, "keys") => say!(at, counts.keys),
+        (Phase::Anchors, "runs") => say!(at, counts.runs),
+        (Phase::Anchors, "inclusion_paths") => say!(at, counts.inclusion_paths),
+        (Phase::Anchors, "roots_recomputed") => say!(at, counts.roots_recomputed),
+        (Phase::Anchors, "known_heads") => say!(at, counts.known_heads),
+        (Phase::Anchors, "cosignatures") => say!(at, counts.cosignatures),
         _ => return name.replace('_', " "),
     };
     words.to_owned()
 }
 
 /// What a key signed.
-pub(crate) fn key_use(on: KeyUse) -> &'static str {
+pub(crate) fn key_use(on: KeyUse, at: Locale) -> &'static str {
     match on {
-        KeyUse::Manifest => "the table of contents of this file",
-        KeyUse::Checkpoint => "the checkpoint of the log",
-        KeyUse::Seal => "the closing of segments",
-        KeyUse::Envelope => "single events",
+        KeyUse::Manifest => say!(at, key_use.manifest),
+        KeyUse::Checkpoint => say!(at, key_use.checkpoint),
+        KeyUse::Seal => say!(at, key_use.seal),
+        KeyUse::Envelope => say!(at, key_use.envelope),
     }
 }
 
 /// What the trust root says of a key.
-pub(crate) fn trust(key: Option<&TrustedKey>) -> String {
-    let Some(key) = key else {
-        return "not named in the file itself; introduced in the log by a key that is".to_owned();
-    };
-    let status = match key.status() {
-        KeyStatus::Active => "active: trusted, in use",
-        KeyStatus::Retired => "retired: trusted for what it signed, no longer in use",
-        KeyStatus::Compromised => "compromised: in other hands, not trusted",
-    };
-    status.to_owned()
+pub(crate) fn trust(key: Option<&TrustedKey>, at: Locale) -> &'static str {
+    match key.map(TrustedKey::status) {
+        None => say!(at, trust.introduced),
+        Some(KeyStatus::Active) => say!(at, trust.active),
+        Some(KeyStatus::Retired) => say!(at, trust.retired),
+        Some(KeyStatus::Compromised) => say!(at, trust.compromised),
+    }
 }

@@ -27,6 +27,7 @@ impl Verify {
         let Some(path) = &self.report else { return Ok(()) };
         let contents = read_contents(bundle, &options.limits, report, ROWS_MAX)?;
         let facts = Facts {
+            locale: context.locale(),
             file_name: file_name(&self.file),
             inputs,
             trust_root: options.trust_root.as_ref(),
