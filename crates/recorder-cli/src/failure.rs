@@ -531,6 +531,9 @@ fn append(error: &AppendError) -> Class {
         AppendError::EnvelopeConflict { .. } => {
             Class::new("envelope_conflict", Exit::Refused).hint(&hint::new_id)
         }
+        AppendError::IdempotencyConflict { .. } => {
+            Class::new("idempotency_conflict", Exit::Refused)
+        }
         AppendError::RepeatedEnvelope { .. } => Class::new("envelope_repeated", Exit::Refused),
         AppendError::AttachmentMissing { .. } => Class::new("attachment_missing", Exit::Refused),
         AppendError::AttachmentUnreferenced { .. } => {

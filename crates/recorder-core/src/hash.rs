@@ -179,6 +179,10 @@ digest!(
     PartHash
 );
 digest!(
+    /// SHA-256 over a request, by which its retry is told from another request under the same idempotency key.
+    RequestHash
+);
+digest!(
     /// SHA-256 of a public key's 32 raw bytes: the name of the key (evidence format §2).
     KeyId
 );

@@ -5,6 +5,7 @@
 
 pub mod filter;
 pub mod hash;
+pub mod idempotency;
 pub mod identity;
 pub mod limits;
 pub mod signature;

@@ -1,5 +1,7 @@
 //! Headers: the names, and the grammar of each value.
 
+use recorder_core::idempotency::{IdempotencyKey, InvalidKey};
+
 use crate::media::is_token;
 
 /// Names the retry of a request.
@@ -31,42 +33,18 @@ pub const SINGLE: &[&str] = &[
     WRITER_LEASE,
 ];
 
-/// Characters of an idempotency key.
-pub const KEY_CHARS_MAX: usize = 128;
-
 /// Characters of a correlation id.
 pub const CORRELATION_CHARS_MAX: usize = 128;
 
-/// The name of a retry: 1 to 128 visible ASCII characters.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct IdempotencyKey(Box<str>);
-
-/// The value is no idempotency key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error(
-    "an idempotency key is 1 to {KEY_CHARS_MAX} visible ASCII characters, bare or as a quoted string"
-)]
-pub struct InvalidKey;
-
-impl IdempotencyKey {
-    /// Reads a header's value: the key as it is, or as a string of RFC 8941 §3.3.3. Both name the same key.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidKey`.
-    pub fn parse(value: &str) -> Result<Self, InvalidKey> {
-        let key = match value.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted).ok_or(InvalidKey)?,
-            None => value.to_owned(),
-        };
-        let is_key = (1..=KEY_CHARS_MAX).contains(&key.len())
-            && key.bytes().all(|byte| byte.is_ascii_graphic());
-        if is_key { Ok(Self(key.into())) } else { Err(InvalidKey) }
-    }
-
-    /// The key.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// Reads an idempotency key: as it is, or as a string of RFC 8941 §3.3.3. Both name the same key.
+///
+/// # Errors
+///
+/// `InvalidKey`.
+pub fn idempotency_key(value: &str) -> Result<IdempotencyKey, InvalidKey> {
+    match value.strip_prefix('"') {
+        Some(quoted) => IdempotencyKey::new(unquoted(quoted).ok_or(InvalidKey)?),
+        None => IdempotencyKey::new(value),
     }
 }
 
@@ -105,7 +83,7 @@ mod tests {
     use super::*;
 
     fn key(value: &str) -> Option<String> {
-        IdempotencyKey::parse(value).ok().map(|key| key.as_str().to_owned())
+        idempotency_key(value).ok().map(|key| key.as_str().to_owned())
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use recorder_core::hash::ChainHash;
 use recorder_core::identity::EnvelopeId;
+use recorder_core::limits::BATCH_ENVELOPES_MAX;
 use recorder_envelope::envelope::{POSITION_MAX, SealedEnvelope};
 use recorder_envelope::merkle::{TILE_WIDTH, full_tiles_completed};
 use recorder_envelope::preimage;
@@ -22,7 +23,7 @@ use crate::record::{Commit, OpenSegment, SegmentRecord, Step, StoredCheckpoint, 
 /// `HeadMoved` first of all; then the first step that does not follow; then `RepeatedEnvelope`.
 pub(crate) fn advance(head: StreamHead, commit: &Commit) -> Result<StreamHead, CommitError> {
     check_expected(&head, commit)?;
-    if commit.steps.is_empty() {
+    if commit.steps.is_empty() && commit.claim_records().is_empty() {
         return Err(discontinuity("it holds no step"));
     }
     let old_size = head.next_position;
@@ -45,6 +46,7 @@ pub(crate) fn advance(head: StreamHead, commit: &Commit) -> Result<StreamHead, C
     }
     check_tiles(old_size, next.next_position, commit)?;
     check_repeated(commit)?;
+    check_claims(next.next_position, commit)?;
     Ok(next)
 }
 
@@ -253,6 +255,30 @@ fn check_tiles(old_size: u64, new_size: u64, commit: &Commit) -> Result<(), Comm
         return Err(discontinuity("a tile does not hold 256 hashes"));
     }
     Ok(())
+}
+
+/// A claim names envelopes that are there, and each key once.
+fn check_claims(next_position: u64, commit: &Commit) -> Result<(), CommitError> {
+    let records = commit.claim_records();
+    for record in records {
+        let count = record.positions.len();
+        if !(1..=BATCH_ENVELOPES_MAX).contains(&count) {
+            return Err(discontinuity(format!(
+                "a request is to be remembered with {count} envelopes"
+            )));
+        }
+        if record.positions.iter().any(|position| *position >= next_position) {
+            return Err(discontinuity(
+                "a request is to be remembered with an envelope that is not there",
+            ));
+        }
+    }
+    let mut keys: Vec<_> = records.iter().map(|record| &record.key).collect();
+    keys.sort_unstable();
+    match keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err(discontinuity("an idempotency key stands twice")),
+        false => Ok(()),
+    }
 }
 
 fn check_repeated(commit: &Commit) -> Result<(), CommitError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use recorder_core::hash::AttachmentHash;
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId};
 
 /// The cause below the store, such as an SQLite error; shared, since one failed commit answers many callers.
@@ -26,6 +27,12 @@ pub enum CommitError {
     EnvelopesExist {
         /// The ids, sorted.
         ids: Vec<EnvelopeId>,
+    },
+    /// These idempotency keys are remembered already. Nothing was written.
+    #[error("{} of the idempotency keys are taken", .keys.len())]
+    KeysTaken {
+        /// The keys, sorted.
+        keys: Vec<IdempotencyKey>,
     },
     /// The same envelope id stands twice in one commit. Nothing was written.
     #[error("envelope {id} stands twice in one commit")]

@@ -16,7 +16,8 @@ pub mod store;
 pub use error::{CommitError, Corruption, ReadError};
 pub use memory::MemoryStore;
 pub use record::{
-    Commit, ExpectedHead, OpenSegment, SegmentRecord, Step, StoredCheckpoint, StreamHead, Tile,
+    ClaimRecord, Claims, Commit, ExpectedHead, OpenSegment, SegmentRecord, Step, StoredCheckpoint,
+    StreamHead, Tile,
 };
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore, Synchronous};
 pub use store::Store;

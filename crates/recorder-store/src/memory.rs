@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
@@ -17,7 +18,9 @@ use crate::continuity::advance;
 use crate::error::{CommitError, Corruption, ReadError};
 use crate::fault::{Fault, Injected};
 use crate::matching::matches;
-use crate::record::{Commit, SegmentRecord, Step, StoredCheckpoint, StreamHead};
+use crate::record::{
+    ClaimRecord, Claims, Commit, SegmentRecord, Step, StoredCheckpoint, StreamHead,
+};
 use crate::store::Store;
 
 /// A store in memory. `reopen` stands for closing and opening it again.
@@ -42,6 +45,8 @@ struct Stream {
     positions: BTreeMap<EnvelopeId, usize>,
     tiles: BTreeMap<TileCoordinates, Vec<TreeHash>>,
     checkpoints: Vec<StoredCheckpoint>,
+    /// In the order in which they came.
+    claims: Vec<ClaimRecord>,
 }
 
 impl Stream {
@@ -52,6 +57,7 @@ impl Stream {
         positions: BTreeMap::new(),
         tiles: BTreeMap::new(),
         checkpoints: Vec::new(),
+        claims: Vec::new(),
     };
 
     /// Refuses what is stored already, by the first step that would store it again.
@@ -73,6 +79,29 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Refuses keys that are remembered and not yet to be forgotten.
+    fn check_keys(&self, commit: &Commit) -> Result<(), CommitError> {
+        let Some(claims) = &commit.claims else { return Ok(()) };
+        let is_taken = |key: &IdempotencyKey| {
+            self.claims
+                .iter()
+                .any(|kept| kept.key == *key && kept.recorded_at >= claims.forget_before)
+        };
+        let mut keys: Vec<_> = claims.records.iter().map(|record| record.key.clone()).collect();
+        keys.retain(is_taken);
+        keys.sort_unstable();
+        if keys.is_empty() { Ok(()) } else { Err(CommitError::KeysTaken { keys }) }
+    }
+
+    fn remember(&mut self, claims: Claims) {
+        let is_replaced = |kept: &ClaimRecord| claims.records.iter().any(|new| new.key == kept.key);
+        self.claims.retain(|kept| !is_replaced(kept));
+        self.claims.extend(claims.records);
+        let excess = self.claims.len().saturating_sub(claims.count_max as usize);
+        self.claims.drain(..excess);
+        self.claims.retain(|kept| kept.recorded_at >= claims.forget_before);
     }
 
     fn holds(&self, envelope: &SealedEnvelope) -> bool {
@@ -103,6 +132,9 @@ impl Stream {
                 }
                 Step::Checkpoint(checkpoint) => self.checkpoints.push(checkpoint),
             }
+        }
+        if let Some(claims) = commit.claims {
+            self.remember(claims);
         }
         self.tiles.extend(commit.tiles.into_iter().map(|tile| (tile.coordinates, tile.hashes)));
         self.head = head;
@@ -161,6 +193,8 @@ impl State {
         let empty = Stream::EMPTY;
         let stream = self.streams.get(&commit.stream).unwrap_or(&empty);
         let head = advance(stream.head.clone(), commit)?;
+        // A key that is taken says more than an envelope that is there: it is looked at first.
+        stream.check_keys(commit)?;
         for envelope in commit.envelopes() {
             for reference in envelope.fields.attachment_refs.as_slice() {
                 let content_hash = reference.content_hash;
@@ -298,6 +332,16 @@ impl Store for MemoryStore {
             let size =
                 kept.iter().map(|kept| kept.tree_size).find(|size| *size >= tree_size_min)?;
             kept.iter().rfind(|kept| kept.tree_size == size).cloned()
+        }))
+    }
+
+    fn claim(
+        &self,
+        stream: &StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<ClaimRecord>, ReadError> {
+        Ok(self.read(stream, None, |stream| {
+            stream.claims.iter().find(|kept| kept.key == *key).cloned()
         }))
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use recorder_core::hash::{ChainHash, TreeHash};
+use recorder_core::hash::{ChainHash, RequestHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::time::RecordedAt;
 use recorder_envelope::attachment::Attachment;
@@ -54,6 +55,30 @@ pub struct StoredCheckpoint {
     pub note: String,
 }
 
+/// A request that was answered, and where its envelopes stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClaimRecord {
+    /// The key that the request came under.
+    pub key: IdempotencyKey,
+    /// What the request was.
+    pub request_hash: RequestHash,
+    /// When it was recorded.
+    pub recorded_at: RecordedAt,
+    /// The positions of its envelopes, in its own order; at most `BATCH_ENVELOPES_MAX`.
+    pub positions: Vec<u64>,
+}
+
+/// What a commit remembers of the requests that it answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claims {
+    /// The requests. Their keys must be new, or older than `forget_before`.
+    pub records: Vec<ClaimRecord>,
+    /// Records from before this time may be forgotten, and count as if they were not there.
+    pub forget_before: RecordedAt,
+    /// Records of the stream that are kept; of more the oldest are forgotten.
+    pub count_max: u64,
+}
+
 /// One transaction on one stream.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -67,6 +92,8 @@ pub struct Commit {
     pub attachments: Vec<Attachment>,
     /// The tiles that become full, all of them, as `full_tiles_completed` lists them.
     pub tiles: Vec<Tile>,
+    /// The requests that it answers. A commit may consist of nothing else.
+    pub claims: Option<Claims>,
 }
 
 impl Commit {
@@ -76,6 +103,11 @@ impl Commit {
             Step::Append(envelopes) => envelopes.as_slice(),
             _ => &[],
         })
+    }
+
+    /// The requests that it answers.
+    pub fn claim_records(&self) -> &[ClaimRecord] {
+        self.claims.as_ref().map_or(&[], |claims| &claims.records)
     }
 }
 

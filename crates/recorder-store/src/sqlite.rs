@@ -4,6 +4,7 @@
 //! every row is read through checked types. What it cannot tell is that its end was cut off or that it was replaced
 //! by an older copy of itself: that needs a head kept elsewhere, which is not the store's.
 
+mod claim;
 mod connection;
 mod envelope;
 mod failure;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::limits::STORE_QUEUE_MAX;
 use recorder_envelope::envelope::SealedEnvelope;
@@ -35,7 +37,7 @@ use self::row::{ATTACHMENT_COLUMNS, CheckedRow, SEGMENT_COLUMNS, key, missing};
 use self::writer::Writer;
 use crate::error::{Cause, CommitError, Corruption, ReadError};
 use crate::fault::Fault;
-use crate::record::{Commit, SegmentRecord, StoredCheckpoint, StreamHead};
+use crate::record::{ClaimRecord, Commit, SegmentRecord, StoredCheckpoint, StreamHead};
 use crate::store::Store;
 
 /// What a commit waits for.
@@ -309,6 +311,14 @@ impl Store for SqliteStore {
                 None => Ok(None),
             })?;
         Ok(found)
+    }
+
+    fn claim(
+        &self,
+        stream: &StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<ClaimRecord>, ReadError> {
+        Ok(self.readers.read(|connection, _| claim::find(connection, stream, key))?)
     }
 
     fn check_medium(&self) -> Result<Vec<Corruption>, ReadError> {

@@ -4,12 +4,13 @@ use std::ops::{ControlFlow, Range};
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
 
 use crate::error::{CommitError, Corruption, ReadError};
-use crate::record::{Commit, SegmentRecord, StoredCheckpoint, StreamHead};
+use crate::record::{ClaimRecord, Commit, SegmentRecord, StoredCheckpoint, StreamHead};
 
 /// Keeps the streams of one recorder.
 ///
@@ -19,7 +20,8 @@ use crate::record::{Commit, SegmentRecord, StoredCheckpoint, StreamHead};
 /// follows the one before by position, sequence and chain hash. **Retry.** After `OutcomeUnknown` the
 /// store writes nothing more until it is opened again; the caller then looks whether its envelopes are there.
 /// **Concurrency.** All methods may be called from any thread. Reads never wait for a commit and see whole
-/// commits only. **Immutability.** Nothing that was committed is ever changed or removed.
+/// commits only. **Immutability.** Nothing that was committed is ever changed or removed, but for
+/// the memory of requests, which is no evidence: `Claims` says what may be forgotten.
 pub trait Store: Send + Sync {
     /// Writes one transaction.
     ///
@@ -127,6 +129,17 @@ pub trait Store: Send + Sync {
         stream: &StreamId,
         tree_size_min: u64,
     ) -> Result<Option<StoredCheckpoint>, ReadError>;
+
+    /// The request of `stream` that is remembered under `key`, however old it is.
+    ///
+    /// # Errors
+    ///
+    /// `ReadError` when the store cannot answer.
+    fn claim(
+        &self,
+        stream: &StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<ClaimRecord>, ReadError>;
 
     /// Reads the whole medium for faults below the evidence: pages, indexes, references, attachment hashes.
     ///

@@ -11,12 +11,14 @@ mod rotate;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use recorder_core::hash::RequestHash;
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{StreamId, TenantId};
 use recorder_envelope::attachment::Attachment;
 use recorder_envelope::envelope::PreparedEnvelope;
 use recorder_envelope::merkle::TileReader;
 use recorder_envelope::signing::SecretKey;
-use recorder_store::{Commit, CommitError, ExpectedHead, Store};
+use recorder_store::{Claims, Commit, CommitError, ExpectedHead, Store};
 
 use crate::clock::Clock;
 use crate::config::RecorderConfig;
@@ -38,6 +40,37 @@ pub struct Submission {
     pub prepared: PreparedEnvelope,
     /// Bytes of attachments that it refers to and that the store may not hold yet.
     pub attachments: Vec<Attachment>,
+}
+
+/// The name of a request and what it was, so that its retry is answered and not recorded again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claim {
+    /// The key that its sender gave it.
+    pub key: IdempotencyKey,
+    /// What it was: another request under the same key is a conflict.
+    pub request_hash: RequestHash,
+    /// How long and how often such claims are kept.
+    pub retention: Retention,
+}
+
+/// What bounds the memory of requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retention {
+    /// How long a claim counts.
+    pub seconds: u64,
+    /// Claims of one stream that are kept; of more the oldest are forgotten.
+    pub count_max: u64,
+}
+
+/// Envelopes of one stream that are recorded together or not at all.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The tenant half of the stream.
+    pub tenant_id: TenantId,
+    /// The envelopes, in order; at least one.
+    pub submissions: Vec<Submission>,
+    /// Under which name; kept in the transaction of the envelopes.
+    pub claim: Option<Claim>,
 }
 
 impl From<PreparedEnvelope> for Submission {
@@ -236,8 +269,9 @@ impl Recorder {
         expected: ExpectedHead,
         mut plan: Plan,
         attachments: Vec<Attachment>,
+        claims: Option<Claims>,
     ) -> Result<(), Failed> {
-        if plan.steps.is_empty() {
+        if plan.steps.is_empty() && claims.is_none() {
             return Ok(());
         }
         let is_first = expected.next_position == 0;
@@ -251,6 +285,7 @@ impl Recorder {
             steps: plan.steps,
             attachments,
             tiles: plan.tiles,
+            claims,
         };
         self.store.commit(commit).map_err(Failed::Commit)?;
         if must_guard {
@@ -301,6 +336,8 @@ fn refusal(writer: &mut Writer, failed: Failed) -> AppendError {
 
 fn store_refusal(writer: &mut Writer, error: CommitError) -> AppendError {
     let answer = match error {
+        // Whoever sent the key is answered from its record; that it stands here means that there is none.
+        CommitError::KeysTaken { .. } => AppendError::HeadMoved,
         CommitError::RepeatedEnvelope { id } => return AppendError::RepeatedEnvelope { id },
         CommitError::AttachmentMissing { envelope_id, content_hash } => {
             return AppendError::AttachmentMissing { envelope_id, content_hash };

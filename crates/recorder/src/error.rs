@@ -1,6 +1,7 @@
 //! Why the engine did not do what it was asked, by whose fault it is.
 
 use recorder_core::hash::{AttachmentHash, KeyId};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, EventType, SegmentId};
 use recorder_envelope::checkpoint::CheckpointError;
 use recorder_envelope::rotation::RotationError;
@@ -20,6 +21,12 @@ pub enum AppendError {
         index: usize,
         /// The id.
         id: EnvelopeId,
+    },
+    /// The idempotency key was used for another request, which is recorded.
+    #[error("idempotency key {key} was used for another request")]
+    IdempotencyConflict {
+        /// The key.
+        key: IdempotencyKey,
     },
     /// Two envelopes of the batch have this id.
     #[error("envelope {id} stands twice in the batch")]

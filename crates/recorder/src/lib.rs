@@ -21,8 +21,8 @@ pub mod succession;
 
 pub use config::{AutoSeal, RecorderConfig};
 pub use engine::{
-    HEAD_ADOPTED, OldKey, Recorder, Rotated, RotationReport, RotationRequest, Submission,
-    is_reserved_event_type, rotate,
+    Claim, HEAD_ADOPTED, OldKey, Recorder, Request, Retention, Rotated, RotationReport,
+    RotationRequest, Submission, is_reserved_event_type, rotate,
 };
 pub use error::{AppendError, OpenError, RotateError, SealError};
 pub use guard::{GuardMode, Guarding, HeadGuard};

@@ -272,6 +272,8 @@ fn read(error: &ReadError, at: Locale) -> String {
 fn append(error: &AppendError, at: Locale) -> String {
     match error {
         AppendError::EnvelopeConflict { id, .. } => say!(at, append.conflict, id = id),
+        // No command sends keys; the words are the engine's own.
+        AppendError::IdempotencyConflict { .. } => chain(error),
         AppendError::RepeatedEnvelope { id } => say!(at, append.repeated, id = id),
         AppendError::AttachmentMissing { envelope_id: id, content_hash } => {
             say!(at, append.attachment_missing, id = id, hash = content_hash)

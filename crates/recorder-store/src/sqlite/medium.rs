@@ -6,6 +6,7 @@ use recorder_core::identity::StreamId;
 use recorder_envelope::merkle::full_tiles_completed;
 use rusqlite::Connection;
 
+use super::claim::{self, CLAIM_COLUMNS};
 use super::failure::Failure;
 use super::head::{self, StreamRow};
 use super::row::{self, ATTACHMENT_COLUMNS, INDEX_BITS, SEGMENT_COLUMNS, key};
@@ -29,7 +30,10 @@ pub(super) fn check(connection: &Connection) -> Result<Vec<Corruption>, Failure>
     rows(connection, "texts", "text_number, text", &mut findings, |row| {
         row::CheckedRow::new(row, "texts")?.text(1).map(drop)
     })?;
-    for table in ["segments", "envelopes", "checkpoints"] {
+    rows(connection, "claims AS stored", CLAIM_COLUMNS, &mut findings, |row| {
+        claim::claim(row).map(drop)
+    })?;
+    for table in ["segments", "envelopes", "checkpoints", "claims"] {
         keys(connection, table, &mut findings)?;
     }
     if let Some(streams) = collect(head::streams(connection), &mut findings)? {

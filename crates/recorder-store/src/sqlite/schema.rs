@@ -1,4 +1,4 @@
-//! Schema 1 of the database file, and the check that a file holds it and nothing else.
+//! Schema 2 of the database file, and the check that a file holds it and nothing else.
 //!
 //! Every row's key says where it belongs: `stream_number × 2⁴⁰ + index`, so that a table is in stream order and
 //! needs no second index for it. There are no triggers, views or generated columns, and no statistics tables: all of
@@ -12,6 +12,9 @@
 //! - `envelopes_by_trace` and `envelopes_by_session`: 0.6 to 1.0 µs each, and only for rows that have one. The filters
 //!   of the same names, which would otherwise read the whole stream.
 //!
+//! `claims` remembers requests by their idempotency keys, in the order in which they came, so that the oldest are
+//! found at its beginning. It is no evidence: its rows are the only ones that are ever removed.
+//!
 //! The foreign keys cost nothing that could be measured.
 
 use rusqlite::Connection;
@@ -22,7 +25,7 @@ use super::failure::Failure;
 pub(super) const APPLICATION_ID: i64 = 0x5243_5244;
 
 /// `PRAGMA user_version`: the version of this schema.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// Bytes of a page: with 4,096 many rows of 1 KB leave a page half empty.
 pub(super) const PAGE_BYTES: i64 = 8192;
@@ -44,7 +47,7 @@ const fn index(name: &'static str, table: &'static str, sql: &'static str) -> Ob
 }
 
 /// Every object of the schema, in the order of their creation.
-pub(super) const OBJECTS: [Object; 16] = [
+pub(super) const OBJECTS: [Object; 18] = [
     table(
         "streams",
         "CREATE TABLE streams (
@@ -176,6 +179,22 @@ pub(super) const OBJECTS: [Object; 16] = [
   root_hash BLOB NOT NULL CHECK (length(root_hash) = 32),
   note TEXT NOT NULL
 ) STRICT",
+    ),
+    table(
+        "claims",
+        "CREATE TABLE claims (
+  claim_key INTEGER PRIMARY KEY,
+  stream_number INTEGER NOT NULL REFERENCES streams (stream_number),
+  idempotency_key TEXT NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 128),
+  request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
+  recorded_at INTEGER NOT NULL,
+  positions BLOB NOT NULL
+) STRICT",
+    ),
+    index(
+        "claims_by_idempotency_key",
+        "claims",
+        "CREATE UNIQUE INDEX claims_by_idempotency_key ON claims (stream_number, idempotency_key)",
     ),
 ];
 

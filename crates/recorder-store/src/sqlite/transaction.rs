@@ -13,6 +13,7 @@ use recorder_envelope::merkle::encode_tile;
 use recorder_envelope::segment::{SegmentGenesis, SignedSeal};
 use rusqlite::{CachedStatement, Connection, ErrorCode, params};
 
+use super::claim;
 use super::connection::check_cookie;
 use super::envelope::SIGNATURE_COLUMN_BYTES;
 use super::failure::Failure;
@@ -32,6 +33,8 @@ pub(super) enum Abort {
     Refused(CommitError),
     /// An envelope id is taken; which ones is looked up after the rollback.
     EnvelopeTaken,
+    /// An idempotency key is taken; which ones is looked up after the rollback.
+    KeyTaken,
     /// SQLite or the file failed.
     Failed(Failure),
 }
@@ -85,6 +88,10 @@ impl Transaction {
             Some(row) => row,
             None => insert_stream(connection, &commit.stream)?,
         };
+        // A key that is taken says more than an envelope that is there: it is looked at first.
+        if let Some(claims) = &commit.claims {
+            claim::keep(connection, row.number, claims)?;
+        }
         keep_attachments(connection, commit)?;
         let checkpoints = self.write_steps(connection, &row, segment_count, commit)?;
         for tile in &commit.tiles {
@@ -232,7 +239,7 @@ fn stored_text(connection: &Connection, text: &str) -> Result<Option<i64>, Failu
 }
 
 /// Refuses to go on unless exactly one row has changed: a trigger may have swallowed the write.
-fn one(changed: usize, table: &str) -> Result<(), Failure> {
+pub(super) fn one(changed: usize, table: &str) -> Result<(), Failure> {
     match changed {
         1 => Ok(()),
         _ => Err(Failure::corrupt(table, format!("a write changed {changed} rows instead of one"))),
@@ -240,7 +247,7 @@ fn one(changed: usize, table: &str) -> Result<(), Failure> {
 }
 
 /// Whether a row with this unique value is there already.
-fn is_taken(error: &rusqlite::Error) -> bool {
+pub(super) fn is_taken(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| {
         error.code == ErrorCode::ConstraintViolation
             && matches!(

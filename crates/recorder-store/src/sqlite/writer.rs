@@ -7,9 +7,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+use recorder_core::idempotency::IdempotencyKey;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use super::claim;
 use super::failure::Failure;
 use super::transaction::{Abort, Transaction};
 use crate::error::{Cause, CommitError};
@@ -170,7 +172,22 @@ impl State {
                 Ok(ids) => CommitError::EnvelopesExist { ids },
                 Err(failure) => refused(failure),
             },
+            Abort::KeyTaken => match taken_keys(&self.connection, commit) {
+                Ok(keys) if keys.is_empty() => refused(Failure::corrupt(
+                    format!("claims of {}", commit.stream),
+                    "a place beyond the last is taken",
+                )),
+                Ok(keys) => CommitError::KeysTaken { keys },
+                Err(failure) => refused(failure),
+            },
         }
+    }
+}
+
+fn taken_keys(connection: &Connection, commit: &Commit) -> Result<Vec<IdempotencyKey>, Failure> {
+    match &commit.claims {
+        Some(claims) => claim::taken(connection, &commit.stream, claims),
+        None => Ok(Vec::new()),
     }
 }
 

@@ -6,14 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, GenesisHash, SealHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::StreamId;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
 use recorder_envelope::segment::{SegmentGenesis, SegmentSeal, SigningPromise};
 use recorder_envelope::signing::SecretKey;
-use recorder_store::{CommitError, MemoryStore, ReadError, Step, Store};
+use recorder_store::{ClaimRecord, CommitError, MemoryStore, ReadError, Step, Store};
 
-use crate::fixture::{Act, Author, Spec, append, attachment, envelope_id, segment_id, stream};
+use crate::fixture::{
+    Act, Author, Spec, append, attachment, claim, claims, envelope_id, segment_id, stream,
+};
 
 type Open<'a> = &'a dyn Fn() -> Box<dyn Store>;
 
@@ -57,6 +60,10 @@ suite! {
     readers_see_whole_commits_only,
     a_visitor_may_use_the_store,
     an_explicit_empty_list_matches_nothing,
+    a_request_is_remembered_with_the_envelopes_that_answer_it,
+    a_key_is_taken_until_it_may_be_forgotten,
+    the_oldest_requests_are_forgotten_first,
+    a_request_that_names_what_is_not_there_is_refused,
 }
 
 /// All envelopes of `stream` that match `filter`.
@@ -513,4 +520,73 @@ fn an_explicit_empty_list_matches_nothing(open: Open<'_>) {
     for filter in filters {
         assert_eq!(found(&*store, &author.stream, &filter), [], "{filter:?}");
     }
+}
+
+fn remembered(store: &dyn Store, author: &Author, key: &str) -> Option<ClaimRecord> {
+    store.claim(&author.stream, &IdempotencyKey::new(key).unwrap()).unwrap()
+}
+
+/// A stream with three envelopes, in a store of its own.
+fn three_envelopes(open: Open<'_>) -> (Box<dyn Store>, Author) {
+    let (store, mut author) = (open(), Author::new("a"));
+    store.commit(author.commit(&[Act::Open, append(3)])).unwrap();
+    (store, author)
+}
+
+fn a_request_is_remembered_with_the_envelopes_that_answer_it(open: Open<'_>) {
+    let (store, mut author) = (open(), Author::new("a"));
+    let mut commit = author.commit(&[Act::Open, append(3)]);
+    let record = claim("k", 1, &[2, 0, 1]);
+    commit.claims = Some(claims(vec![record.clone()], 0));
+    store.commit(commit).unwrap();
+    assert_eq!(remembered(&*store, &author, "k"), Some(record));
+    assert_eq!(remembered(&*store, &author, "other"), None);
+    assert_eq!(remembered(&*store, &Author::new("b"), "k"), None, "of another stream");
+    assert!(store.check_medium().unwrap().is_empty());
+}
+
+fn a_key_is_taken_until_it_may_be_forgotten(open: Open<'_>) {
+    let (store, mut author) = three_envelopes(open);
+    store.commit(author.remember(vec![claim("k", 10, &[0]), claim("l", 10, &[1])], 0)).unwrap();
+    let mut again = author.clone().commit(&[append(1)]);
+    again.claims = Some(claims(vec![claim("m", 20, &[3]), claim("k", 20, &[3])], 10));
+    let refused = store.commit(again.clone()).unwrap_err();
+    let CommitError::KeysTaken { keys } = refused else { panic!("{refused}") };
+    assert_eq!(keys, [IdempotencyKey::new("k").unwrap()]);
+    assert_eq!(remembered(&*store, &author, "m"), None, "nothing of a refused commit is there");
+    assert_eq!(all(&*store, &author.stream).len(), 3);
+    // One second later the first use is too old to count.
+    again.claims = Some(claims(vec![claim("k", 21, &[3])], 11));
+    store.commit(again).unwrap();
+    author.commit(&[append(1)]);
+    assert_eq!(remembered(&*store, &author, "k"), Some(claim("k", 21, &[3])));
+    assert_eq!(remembered(&*store, &author, "l"), None, "what is too old is forgotten on the way");
+    assert!(store.check_medium().unwrap().is_empty());
+}
+
+fn the_oldest_requests_are_forgotten_first(open: Open<'_>) {
+    let (store, author) = three_envelopes(open);
+    for number in 0..10 {
+        let record = claim(&format!("k{number}"), number, &[0]);
+        store.commit(author.remember(vec![record], 0)).unwrap();
+    }
+    let kept: Vec<_> = (0..10)
+        .filter(|number| remembered(&*store, &author, &format!("k{number}")).is_some())
+        .collect();
+    assert_eq!(kept, [6, 7, 8, 9]);
+    assert!(store.check_medium().unwrap().is_empty());
+}
+
+fn a_request_that_names_what_is_not_there_is_refused(open: Open<'_>) {
+    let (store, author) = three_envelopes(open);
+    for records in [
+        vec![claim("k", 1, &[3])],
+        vec![claim("k", 1, &[])],
+        vec![claim("k", 1, &[0]), claim("k", 1, &[1])],
+        vec![],
+    ] {
+        let refused = store.commit(author.remember(records, 0)).unwrap_err();
+        assert!(matches!(refused, CommitError::Discontinuity { .. }), "{refused}");
+    }
+    assert_eq!(remembered(&*store, &author, "k"), None);
 }

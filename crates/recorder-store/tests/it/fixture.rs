@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use recorder_core::hash::{ChainHash, TreeHash};
+use recorder_core::hash::{ChainHash, RequestHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_core::time::{RecordedAt, UtcTimestamp};
 use recorder_envelope::attachment::{Attachment, AttachmentRefs};
@@ -16,7 +17,7 @@ use recorder_envelope::segment::{
     Predecessor, SealReason, SegmentGenesis, SegmentSeal, SignedSeal, SigningPromise,
 };
 use recorder_envelope::signing::SecretKey;
-use recorder_store::{Commit, ExpectedHead, Step, StoredCheckpoint, Tile};
+use recorder_store::{ClaimRecord, Claims, Commit, ExpectedHead, Step, StoredCheckpoint, Tile};
 
 /// 2026-11-22T00:00:00Z in nanoseconds.
 const BEGINNING: i64 = 1_795_305_600_000_000_000;
@@ -44,6 +45,26 @@ pub(crate) fn segment_id(number: u64) -> SegmentId {
 /// The stream of `tenant`.
 pub(crate) fn stream(tenant: &str) -> StreamId {
     StreamId { tenant_id: tenant.parse().unwrap(), recorder_id: "recorder".parse().unwrap() }
+}
+
+/// A request under `key`, `seconds` after the beginning, answered by the envelopes at `positions`.
+pub(crate) fn claim(key: &str, seconds: i64, positions: &[u64]) -> ClaimRecord {
+    ClaimRecord {
+        key: IdempotencyKey::new(key).unwrap(),
+        request_hash: RequestHash::from_bytes([7; 32]),
+        recorded_at: moment(seconds),
+        positions: positions.to_vec(),
+    }
+}
+
+/// `seconds` after the beginning.
+fn moment(seconds: i64) -> RecordedAt {
+    RecordedAt::from_nanoseconds(BEGINNING + seconds * 1_000_000_000).unwrap()
+}
+
+/// Claims that keep up to four records that are not from before `forget_before` seconds.
+pub(crate) fn claims(records: Vec<ClaimRecord>, forget_before: i64) -> Claims {
+    Claims { records, forget_before: moment(forget_before), count_max: 4 }
 }
 
 /// What one envelope says, as far as tests care.
@@ -161,9 +182,22 @@ impl Author {
             steps,
             attachments,
             tiles: tiles.collect(),
+            claims: None,
         };
         self.committed = self.expected();
         commit
+    }
+
+    /// The commit that remembers `records` and does nothing else.
+    pub(crate) fn remember(&self, records: Vec<ClaimRecord>, forget_before: i64) -> Commit {
+        Commit {
+            stream: self.stream.clone(),
+            expected: self.committed,
+            steps: Vec::new(),
+            attachments: Vec::new(),
+            tiles: Vec::new(),
+            claims: Some(claims(records, forget_before)),
+        }
     }
 
     fn open(&mut self) -> SegmentGenesis {

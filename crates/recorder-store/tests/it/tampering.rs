@@ -88,7 +88,7 @@ fn another_version_or_another_program_is_refused() {
     let (directory, _) = victim();
     tamper(directory.path(), "PRAGMA user_version = 7");
     let refused = refusal(&path(directory.path()));
-    assert!(matches!(refused, OpenError::OtherVersion { found: 7, expected: 1 }), "{refused}");
+    assert!(matches!(refused, OpenError::OtherVersion { found: 7, expected: 2 }), "{refused}");
     tamper(directory.path(), "PRAGMA application_id = 7");
     assert!(matches!(refusal(&path(directory.path())), OpenError::NotOurs { .. }));
 }

@@ -84,7 +84,7 @@ impl Recorder {
         expected: recorder_store::ExpectedHead,
         plan: Plan,
     ) -> Result<(), AppendError> {
-        self.commit_plan(writer, state, expected, plan, Vec::new())
+        self.commit_plan(writer, state, expected, plan, Vec::new(), None)
             .map_err(|error| refusal(writer, error))
     }
 }

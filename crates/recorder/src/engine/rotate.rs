@@ -326,6 +326,7 @@ impl Recorder {
             steps: plan.steps,
             attachments: Vec::new(),
             tiles: plan.tiles,
+            claims: None,
         };
         let committed = self.store.commit(commit);
         committed.map_err(|error| refusal(&mut writer, Failed::Commit(error)))?;

@@ -8,11 +8,13 @@ use recorder::ids::{IdSource, NoRandomness};
 use recorder::{AppendError, AutoSeal, Recorder, Submission};
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
 use recorder_store::{
-    Commit, CommitError, Corruption, ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead,
+    ClaimRecord, Commit, CommitError, Corruption, ReadError, SegmentRecord, Store,
+    StoredCheckpoint, StreamHead,
 };
 
 use crate::harness::{Backing, Draft, Setup, World, key, over_both_stores, tenant};
@@ -135,6 +137,14 @@ impl Store for Gated {
         tree_size_min: u64,
     ) -> Result<Option<StoredCheckpoint>, ReadError> {
         self.inner.checkpoint(stream, tree_size_min)
+    }
+
+    fn claim(
+        &self,
+        stream: &StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<ClaimRecord>, ReadError> {
+        self.inner.claim(stream, key)
     }
 
     fn check_medium(&self) -> Result<Vec<Corruption>, ReadError> {

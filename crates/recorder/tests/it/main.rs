@@ -3,6 +3,7 @@
 
 mod append;
 mod bundles;
+mod claims;
 mod concurrency;
 mod faults;
 mod fsck;

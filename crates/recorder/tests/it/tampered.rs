@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use recorder_core::filter::EnvelopeFilter;
 use recorder_core::hash::{AttachmentHash, ChainHash, TreeHash};
+use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::{EnvelopeId, SegmentId, StreamId};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle::TileCoordinates;
 use recorder_store::fault::Fault;
 use recorder_store::{
-    Commit, CommitError, Corruption, ReadError, SegmentRecord, Store, StoredCheckpoint, StreamHead,
+    ClaimRecord, Commit, CommitError, Corruption, ReadError, SegmentRecord, Store,
+    StoredCheckpoint, StreamHead,
 };
 
 type Edit<T> = Box<dyn Fn(&mut T) + Send + Sync>;
@@ -144,6 +146,14 @@ impl Store for Tampered {
     ) -> Result<Option<StoredCheckpoint>, ReadError> {
         let found = self.inner.checkpoint(stream, tree_size_min)?;
         Ok(found.map(|it| Self::edited(&self.checkpoint, it)))
+    }
+
+    fn claim(
+        &self,
+        stream: &StreamId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<ClaimRecord>, ReadError> {
+        self.inner.claim(stream, key)
     }
 
     fn check_medium(&self) -> Result<Vec<Corruption>, ReadError> {

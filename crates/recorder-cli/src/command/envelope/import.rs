@@ -385,7 +385,8 @@ fn refused_line(batch: &[Pending], error: &AppendError) -> Option<(usize, Refuse
             (place, "attachment_missing")
         }
         AppendError::EventTypeReserved { index, .. } => (*index, "event_type_reserved"),
-        AppendError::RepeatedEnvelope { .. }
+        AppendError::IdempotencyConflict { .. }
+        | AppendError::RepeatedEnvelope { .. }
         | AppendError::AttachmentUnreferenced { .. }
         | AppendError::BatchTooLarge { .. }
         | AppendError::StreamFull
