@@ -4,8 +4,7 @@
 //! larger than memory, a link into somebody else's directory or a key that everyone can read. Here
 //! each is a typed refusal, decided on the open descriptor and not on the name.
 //!
-//! Deliberately absent: reading without a bound, watching, recursive walks, and any way to relax a
-//! secret's rules.
+//! Deliberately absent: reading without a bound, watching, and any way to relax a secret's rules.
 
 mod cas;
 mod directory;
@@ -14,6 +13,7 @@ mod open;
 mod read;
 mod secret;
 mod spool;
+mod tree;
 mod write;
 
 pub use cas::{CasFile, Swap};
@@ -22,4 +22,5 @@ pub use error::FileError;
 pub use read::{open_read, read_bounded, read_stdin_bounded};
 pub use secret::read_secret;
 pub use spool::temp_spool;
+pub use tree::{TreeError, TreeLimits, read_tree};
 pub use write::{Access, AtomicFile, Overwrite, write_new, write_secret_new};
