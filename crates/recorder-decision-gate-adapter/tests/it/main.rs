@@ -1,0 +1,9 @@
+//! What the adapter makes of runpacks and transcripts, whole and damaged.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests read their data, and their helpers fail like tests"
+)]
+
+mod captures;
+mod pack;
