@@ -105,6 +105,9 @@ pub(crate) enum Command {
     /// Record envelopes
     #[command(subcommand)]
     Envelope(command::envelope::Envelope),
+    /// Record what Decision Gate did, from a transcript and a runpack
+    #[command(subcommand)]
+    DecisionGate(command::decision_gate::DecisionGate),
     /// Look at what is recorded
     #[command(subcommand)]
     Query(command::query::Query),

@@ -27,6 +27,7 @@ use recorder_fs::FileError;
 use recorder_store::ReadError;
 use recorder_verify::{Finding, VerifyError};
 
+use crate::adapter_key::AdapterKeyError;
 use crate::demo::DemoError;
 use crate::i18n::texts::hint;
 use crate::i18n::{Locale, Plain, say};
@@ -185,6 +186,9 @@ pub(crate) enum Failure {
     /// The system gives no randomness.
     #[error(transparent)]
     NoRandomness(NoRandomness),
+    /// There is no key for adapters.
+    #[error(transparent)]
+    AdapterKey(#[from] AdapterKeyError),
     /// The demonstration ended early.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -313,6 +317,7 @@ impl Failure {
                 Class::new("no_checkpoint", Exit::Refused).hint(&hint::sign_checkpoint)
             }
             Self::NoRandomness(_) => Class::new("no_randomness", Exit::CouldNotRun),
+            Self::AdapterKey(error) => adapter_key(error),
             Self::Demo(DemoError::File(error)) => file(error),
             Self::Demo(DemoError::Step { .. }) => Class::new("demo_failed", Exit::CouldNotRun),
             Self::Attack(_) => Class::new("not_attackable", Exit::Refused),
@@ -613,6 +618,19 @@ fn build(error: &BuildError) -> Class {
     }
 }
 
+fn adapter_key(error: &AdapterKeyError) -> Class {
+    match error {
+        AdapterKeyError::Missing { .. } => {
+            Class::new("adapter_key_missing", Exit::Refused).hint(&hint::adapter_key_back)
+        }
+        AdapterKeyError::Malformed { .. } => {
+            Class::new("adapter_key_invalid", Exit::Usage).hint(&hint::adapter_key_form)
+        }
+        AdapterKeyError::File(error) => file(error),
+        AdapterKeyError::Random(_) => Class::new("no_randomness", Exit::CouldNotRun),
+    }
+}
+
 fn verify(error: &VerifyError) -> Class {
     match error {
         VerifyError::Io(_) => Class::new("io", Exit::CouldNotRun),
@@ -686,6 +704,15 @@ mod tests {
             passphrase(PassphraseError::Prompt(io::Error::other("x"))),
             passphrase(PassphraseError::Mismatch),
             passphrase(PassphraseError::Length),
+        ]
+    }
+
+    fn adapter_key_errors() -> Vec<AdapterKeyError> {
+        let path = || "adapter.key".into();
+        vec![
+            AdapterKeyError::Missing { path: path() },
+            AdapterKeyError::Malformed { path: path() },
+            AdapterKeyError::File(FileError::NotFound { path: path() }),
         ]
     }
 
@@ -841,6 +868,7 @@ mod tests {
         all.extend(file_errors().into_iter().map(Failure::File));
         all.extend(settings_errors().into_iter().map(Failure::Settings));
         all.extend(signer_errors().into_iter().map(Failure::Signer));
+        all.extend(adapter_key_errors().into_iter().map(Failure::AdapterKey));
         all.extend(store_errors().into_iter().map(store));
         all.extend(open_errors().into_iter().map(Failure::Open));
         all.extend(append_errors().into_iter().map(Failure::Append));

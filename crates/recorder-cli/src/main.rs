@@ -3,6 +3,7 @@
 //! One answer on standard output, everything else on standard error, and an exit code that scripts can tell
 //! apart. Deliberately absent: evidence rules, which the libraries below hold.
 
+mod adapter_key;
 mod arguments;
 mod attack;
 mod command;
@@ -62,6 +63,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Attack(attack) => attack.run(context),
         Command::Init(init) => init.run(context),
         Command::Envelope(envelope) => envelope.run(context),
+        Command::DecisionGate(decision_gate) => decision_gate.run(context),
         Command::Query(query) => query.run(context),
         Command::Segment(segment) => segment.run(context),
         Command::Checkpoint(checkpoint) => checkpoint.run(context),

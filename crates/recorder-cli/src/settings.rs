@@ -31,6 +31,9 @@ pub(crate) const STORE_NAME: &str = "recorder.db";
 /// The directory of the guarded heads by default, beside the configuration file; without one, beside the database.
 pub(crate) const GUARD_NAME: &str = "guard/heads";
 
+/// The adapters' key by default, beside the configuration file; without one, beside the database.
+pub(crate) const ADAPTER_KEY_NAME: &str = "adapter.key";
+
 /// Names the configuration file, as `--config` does.
 pub(crate) const CONFIG_VARIABLE: &str = "RECORDER_CONFIG";
 
@@ -260,6 +263,8 @@ pub(crate) struct Settings {
     pub(crate) passphrase_path: Option<PathBuf>,
     /// Whether each envelope is signed.
     pub(crate) sign_envelopes: bool,
+    /// The file with the key of adapters.
+    pub(crate) adapter_key_path: PathBuf,
     /// The configuration file that was used.
     pub(crate) file: Option<PathBuf>,
     origins: BTreeMap<Key, Origin>,
@@ -311,6 +316,9 @@ impl Settings {
         let store = given.path(Key::Store)?.unwrap_or_else(|| STORE_NAME.into());
         let beside = file.as_deref().unwrap_or(&store);
         let head_guard_path = given.path(Key::HeadGuardPath)?;
+        let adapter_key_path = given.path(Key::AdaptersKeyPath)?;
+        let adapter_key_path =
+            adapter_key_path.unwrap_or_else(|| beside.with_file_name(ADAPTER_KEY_NAME));
         Ok(Self {
             head_guard: given.word(Key::HeadGuard, HeadGuard::Checkpoints)?,
             head_guard_path: head_guard_path.unwrap_or_else(|| beside.with_file_name(GUARD_NAME)),
@@ -335,6 +343,7 @@ impl Settings {
             key_path: given.path(Key::SignerKeyPath)?,
             passphrase_path: given.path(Key::SignerPassphrasePath)?,
             sign_envelopes: given.boolean(Key::SignerSignEnvelopes, false)?,
+            adapter_key_path,
             origins: given.origins(),
             file,
         })
@@ -366,6 +375,7 @@ impl Settings {
             Key::SignerKeyPath => path(self.key_path.as_deref()?),
             Key::SignerPassphrasePath => path(self.passphrase_path.as_deref()?),
             Key::SignerSignEnvelopes => Value::Boolean(self.sign_envelopes),
+            Key::AdaptersKeyPath => path(&self.adapter_key_path),
         })
     }
 }

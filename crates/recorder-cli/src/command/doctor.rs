@@ -11,6 +11,7 @@ use recorder_envelope::trust_root::{KeyStatus, TrustRoot};
 use recorder_store::Store;
 use serde::Serialize;
 
+use crate::adapter_key;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::{check, check_state};
@@ -125,6 +126,7 @@ fn check_settings(context: &Context, settings: &Settings) -> Vec<Check> {
         key_check,
         check_trust_root(context, settings, key.as_ref()),
         store_check,
+        check_adapter_key(context, settings),
     ];
     if let Some(store) = store {
         checks.push(check_stream(context, &*store, settings, key.as_ref()));
@@ -248,6 +250,16 @@ fn check_trust_root(context: &Context, settings: &Settings, key: Option<&PublicK
             say!(locale, doctor.trust_root_lacks),
             say!(locale, doctor.trust_root_lacks_advice),
         ),
+    }
+}
+
+fn check_adapter_key(context: &Context, settings: &Settings) -> Check {
+    let subject = Subject::new(context, &check::adapter_key);
+    let (locale, path) = (subject.locale, settings.adapter_key_path.display());
+    match adapter_key::load(settings) {
+        Ok(Some(_)) => subject.ok(say!(locale, doctor.adapter_key_kept, path = path)),
+        Ok(None) => subject.ok(say!(locale, doctor.adapter_key_absent, path = path)),
+        Err(error) => subject.fail(&error.into()),
     }
 }
 

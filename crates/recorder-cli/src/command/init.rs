@@ -12,13 +12,14 @@ use recorder_envelope::signing::PublicKey;
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use serde::Serialize;
 
+use crate::adapter_key;
 use crate::command::signer::KEY_NAME;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::label;
 use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
-use crate::settings::{FILE_NAME, GUARD_NAME, Key, STORE_NAME, Settings, Value};
+use crate::settings::{ADAPTER_KEY_NAME, FILE_NAME, GUARD_NAME, Key, STORE_NAME, Settings, Value};
 use crate::signer::{self, SignerError};
 
 /// The trust root's name.
@@ -71,6 +72,7 @@ struct Layout {
     trust_root: PathBuf,
     store: PathBuf,
     guard: PathBuf,
+    adapter_key: PathBuf,
 }
 
 impl Layout {
@@ -81,11 +83,13 @@ impl Layout {
             trust_root: directory.join(TRUST_ROOT_NAME),
             store: directory.join(STORE_NAME),
             guard: directory.join(GUARD_NAME),
+            adapter_key: directory.join(ADAPTER_KEY_NAME),
         }
     }
 
     fn refuse_existing(&self) -> Result<(), Failure> {
-        for path in [&self.config, &self.key, &self.trust_root, &self.store, &self.guard] {
+        let Self { config, key, trust_root, store, guard, adapter_key } = self;
+        for path in [config, key, trust_root, store, guard, adapter_key] {
             // A dangling link exists too.
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::Exists { what: path.display().to_string() });
@@ -113,6 +117,8 @@ impl Init {
         files.push(layout.store.clone());
         recorder_fs::create_private_directory(&layout.guard)?;
         files.push(layout.guard.clone());
+        adapter_key::generate(&layout.adapter_key)?;
+        files.push(layout.adapter_key.clone());
         let seeded = context.signer_is_seed(&settings);
         let text = config_text(&settings, key.is_some(), seeded)?;
         recorder_fs::write_new(&layout.config, text.as_bytes())?;
@@ -191,6 +197,9 @@ fn config_text(settings: &Settings, signed: bool, seeded: bool) -> Result<String
         }
         root.insert("signer".to_owned(), toml::Value::Table(signer));
     }
+    let mut adapters = toml::Table::new();
+    adapters.insert("key_path".to_owned(), text(ADAPTER_KEY_NAME));
+    root.insert("adapters".to_owned(), toml::Value::Table(adapters));
     let body = toml::to_string(&root).map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(format!("# Settings of recorder; `recorder config show --origin` explains them.\n{body}"))
 }

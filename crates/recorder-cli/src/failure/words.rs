@@ -17,6 +17,7 @@ use recorder_store::ReadError;
 use recorder_verify::VerifyError;
 
 use super::{Failure, chain};
+use crate::adapter_key::AdapterKeyError;
 use crate::demo::DemoError;
 use crate::i18n::{Locale, say};
 use crate::passphrase::PassphraseError;
@@ -57,6 +58,7 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
         Failure::NotProvable(cause) => say!(at, failure.not_provable, cause = cause),
         Failure::NoCheckpoint => say!(at, failure.no_checkpoint).to_owned(),
         Failure::NoRandomness(_) => say!(at, failure.no_randomness).to_owned(),
+        Failure::AdapterKey(error) => adapter_key(error, at),
         Failure::Demo(DemoError::Step { step, detail }) => format!("{step}: {detail}"),
         Failure::Attack(cause) => say!(at, failure.attack, cause = cause),
         Failure::Output(error) => say!(at, failure.output, cause = chain(error)),
@@ -150,6 +152,19 @@ fn signer(error: &SignerError, at: Locale) -> String {
         }
         SignerError::Key(error) => say!(at, signer.key, cause = chain(error)),
         SignerError::Random(error) => say!(at, signer.random, cause = error),
+    }
+}
+
+fn adapter_key(error: &AdapterKeyError, at: Locale) -> String {
+    match error {
+        AdapterKeyError::Missing { path } => {
+            say!(at, failure.adapter_key_missing, path = path.display())
+        }
+        AdapterKeyError::Malformed { path } => {
+            say!(at, failure.adapter_key_malformed, path = path.display())
+        }
+        AdapterKeyError::File(error) => file(error, at),
+        AdapterKeyError::Random(error) => say!(at, signer.random, cause = error),
     }
 }
 

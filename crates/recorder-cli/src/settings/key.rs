@@ -35,11 +35,13 @@ pub(crate) enum Key {
     SignerPassphrasePath,
     /// Whether each envelope is signed.
     SignerSignEnvelopes,
+    /// The file with the key of adapters.
+    AdaptersKeyPath,
 }
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Store,
         Self::TenantId,
         Self::RecorderId,
@@ -56,6 +58,7 @@ impl Key {
         Self::SignerKeyPath,
         Self::SignerPassphrasePath,
         Self::SignerSignEnvelopes,
+        Self::AdaptersKeyPath,
     ];
 
     /// The name in files: a table's name before the dot.
@@ -77,6 +80,7 @@ impl Key {
             Self::SignerKeyPath => "signer.key_path",
             Self::SignerPassphrasePath => "signer.passphrase_path",
             Self::SignerSignEnvelopes => "signer.sign_envelopes",
+            Self::AdaptersKeyPath => "adapters.key_path",
         }
     }
 

@@ -14,6 +14,7 @@ mod corpus;
 mod demo;
 mod guard;
 mod import;
+mod ingest;
 mod json;
 mod kept_heads;
 mod kill;

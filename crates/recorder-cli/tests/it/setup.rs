@@ -21,9 +21,14 @@ fn init_writes_what_a_recorder_needs_and_keeps_secrets_to_their_owner() {
 
 #[test]
 fn init_refuses_to_overwrite_and_then_writes_nothing() {
-    for name in
-        ["recorder.toml", "recorder-key.pem", "trust-root.json", "recorder.db", "guard/heads"]
-    {
+    for name in [
+        "recorder.toml",
+        "recorder-key.pem",
+        "trust-root.json",
+        "recorder.db",
+        "guard/heads",
+        "adapter.key",
+    ] {
         let sandbox = Sandbox::new();
         sandbox.write_secret("passphrase", "horse\n");
         sandbox.write(&format!("dir/{name}"), "mine");

@@ -17,18 +17,16 @@ use clap::{Args, ValueEnum};
 use recorder::{AppendError, Receipt, Recorder, Submission};
 use recorder_core::hash::sha256;
 use recorder_core::identity::{EnvelopeId, StreamId};
-use recorder_core::limits::{BATCH_ENVELOPES_MAX, FINDINGS_MAX, LINE_BYTES_MAX};
+use recorder_core::limits::{BATCH_ENVELOPES_MAX, LINE_BYTES_MAX};
 use recorder_core::time::UtcTimestamp;
-use serde::Serialize;
 
 use self::prepare::{Prepared, prepare};
-use self::refused::{Anomaly, Refused};
+use self::refused::Refused;
 use super::record::repeated_time;
+use crate::command::ingest::{Ingested, Refusal};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::texts::label;
 use crate::lines::{Line, Lines};
-use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 
 /// Bytes of drafts that wait for one commit.
@@ -62,64 +60,6 @@ enum Policy {
     RecordAnomaly,
 }
 
-/// What became of the input.
-#[derive(Default, Serialize)]
-struct Imported {
-    accepted: u64,
-    rejected: u64,
-    replayed: u64,
-    anomalies: Vec<Anomaly>,
-    #[serde(skip_serializing_if = "is_zero")]
-    anomalies_omitted: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Refusal>,
-}
-
-#[derive(Serialize)]
-struct Refusal {
-    code: &'static str,
-    message: String,
-    exit_code: u8,
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-impl Answer for Imported {
-    fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.field(&label::accepted, &self.accepted.to_string())?;
-        page.field(&label::replayed, &self.replayed.to_string())?;
-        page.field(&label::rejected, &self.rejected.to_string())?;
-        for anomaly in &self.anomalies {
-            let place = format!("{}: ", anomaly.path);
-            let code = format!(" [{}]", anomaly.code);
-            page.pieces(&[
-                (Tone::Warning, &place),
-                (Tone::Plain, &anomaly.detail),
-                (Tone::Faint, &code),
-            ])?;
-        }
-        if self.anomalies_omitted > 0 {
-            page.line(&format!("and {} more", self.anomalies_omitted))?;
-        }
-        match &self.error {
-            Some(error) => page.pieces(&[(Tone::Bad, "refused: "), (Tone::Plain, &error.message)]),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Imported {
-    fn note(&mut self, refused: &Refused) {
-        if self.anomalies.len() < FINDINGS_MAX {
-            self.anomalies.push(refused.anomaly());
-        } else {
-            self.anomalies_omitted += 1;
-        }
-    }
-}
-
 impl Import {
     /// Imports and says what became of each line.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
@@ -137,7 +77,7 @@ impl Import {
             receipts,
             fresh_ids: 0,
             records: 0,
-            imported: Imported::default(),
+            imported: Ingested::default(),
         };
         if self.input == Path::new("-") {
             let progress = Progress::bytes(&context.output, "importing", None);
@@ -198,7 +138,7 @@ struct Importer<'a> {
     receipts: Option<File>,
     fresh_ids: u64,
     records: u64,
-    imported: Imported,
+    imported: Ingested,
 }
 
 /// Whether to go on.
@@ -217,7 +157,7 @@ impl Importer<'_> {
         if self.policy == Policy::StrictFail {
             let progress = Progress::bytes(&context.output, "checking", Some(size_bytes));
             let (recorder, stream) = (self.recorder, self.stream);
-            let refuse = |refused: &Refused| self.imported.note(refused);
+            let refuse = |refused: &Refused| self.imported.note(refused.anomaly());
             let input = BufReader::new(&file);
             records = Some(check::check_all(recorder, stream, input, &progress, refuse)?);
             file.rewind().map_err(failed)?;
@@ -353,7 +293,7 @@ impl Importer<'_> {
 
     /// Notes a refused line: the end under `strict_fail`, an envelope of its own under `record_anomaly`.
     fn reject(&mut self, refused: &Refused) -> Result<Flow, Failure> {
-        self.imported.note(refused);
+        self.imported.note(refused.anomaly());
         if self.policy == Policy::StrictFail {
             return Ok(Flow::Stop);
         }

@@ -7,18 +7,10 @@ use recorder_envelope::attachment::AttachmentRefs;
 use recorder_envelope::draft::DraftError;
 use recorder_envelope::envelope::{EnvelopeFields, ParentIds, SaltedPayload, UnsealedEnvelope};
 use recorder_envelope::json::CanonicalPayload;
-use serde::Serialize;
 
+use crate::command::ingest::Anomaly;
 use crate::failure::Failure;
 use crate::lines::Line;
-
-/// One line that was refused, as answers name it.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Anomaly {
-    pub(super) code: String,
-    pub(super) path: String,
-    pub(super) detail: String,
-}
 
 /// Why a line is not recorded.
 #[derive(Debug)]
