@@ -123,7 +123,7 @@ pub(crate) enum Command {
     /// Build, verify and look into bundles
     #[command(subcommand)]
     Bundle(command::bundle::Bundle),
-    /// Make and look at signing keys
+    /// Make, look at and rotate signing keys
     #[command(subcommand)]
     Signer(command::signer::Signer),
     /// Look at the settings

@@ -7,7 +7,9 @@ use recorder::clock::{Clock as _, SystemClock};
 use recorder::guard::{self, Comparison};
 use recorder::guard_files::FileGuard;
 use recorder::ids::SystemIds;
-use recorder::{AutoSeal, GuardMode, Guarding, Recorder, RecorderConfig};
+use recorder::{
+    AutoSeal, GuardMode, Guarding, Recorder, RecorderConfig, RotationReport, RotationRequest,
+};
 use recorder_core::time::RecordedAt;
 use recorder_envelope::signing::PublicKey;
 use recorder_store::{SqliteOptions, SqliteStore, Store};
@@ -92,19 +94,40 @@ impl Context {
         if signer.is_none() {
             self.output.note(say!(self.locale(), note.unsigned));
         }
-        let store = SqliteStore::open(&settings.store, &options(settings))
-            .map_err(|error| Failure::store(&settings.store, error))?;
+        let store = writable(settings)?;
         let config = recorder_config(settings)?;
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         let key = signer.map(|signer| signer.key);
-        let store = Arc::new(store);
-        Ok(match self.guarding(settings) {
+        Ok(match self.guarding_or_note(settings) {
             Some(guarding) => Recorder::open_guarded(store, config, clock, ids, key, guarding)?,
-            None => {
-                self.output.note(say!(self.locale(), note.unguarded));
-                Recorder::open(store, config, clock, ids, key)?
-            }
+            None => Recorder::open(store, config, clock, ids, key)?,
         })
+    }
+
+    /// Rotates the key of every stream of the configured recorder. Nobody else may write meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `Failure`; rotating again to the same key goes on where it ended.
+    pub(crate) fn rotate(
+        &self,
+        settings: &Settings,
+        request: RotationRequest,
+    ) -> Result<RotationReport, Failure> {
+        let store = writable(settings)?;
+        let config = recorder_config(settings)?;
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+        let guarding = self.guarding_or_note(settings);
+        let (_, report) = recorder::rotate(store, config, clock, ids, guarding, request)?;
+        Ok(report)
+    }
+
+    fn guarding_or_note(&self, settings: &Settings) -> Option<Guarding> {
+        let guarding = self.guarding(settings);
+        if guarding.is_none() {
+            self.output.note(say!(self.locale(), note.unguarded));
+        }
+        guarding
     }
 
     fn guarding(&self, settings: &Settings) -> Option<Guarding> {
@@ -179,6 +202,12 @@ impl Context {
             self.output.set_notice(say!(self.locale(), note.dev_key));
         }
     }
+}
+
+fn writable(settings: &Settings) -> Result<Arc<SqliteStore>, Failure> {
+    SqliteStore::open(&settings.store, &options(settings))
+        .map(Arc::new)
+        .map_err(|error| Failure::store(&settings.store, error))
 }
 
 fn options(settings: &Settings) -> SqliteOptions {

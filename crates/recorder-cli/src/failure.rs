@@ -14,7 +14,7 @@ use recorder::bundle::BuildError;
 use recorder::guard::{GuardError, HeadError};
 use recorder::ids::NoRandomness;
 use recorder::query::QueryError;
-use recorder::{AppendError, SealError};
+use recorder::{AppendError, RotateError, SealError};
 use recorder_core::filter::FilterError;
 use recorder_core::identity::{IdentityError, StreamId};
 use recorder_envelope::attachment::AttachmentError;
@@ -159,6 +159,9 @@ pub(crate) enum Failure {
     /// No segment was opened or sealed, or no checkpoint signed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// No key was rotated, or not in every stream.
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
     /// The database could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -305,6 +308,7 @@ impl Failure {
             Self::Open(error) => open(error),
             Self::Append(error) => append(error),
             Self::Seal(error) => seal(error),
+            Self::Rotate(error) => rotate(error),
             Self::Read(error) => read(error),
             Self::Build(error) => build(error),
             Self::Verify(error) => verify(error),
@@ -583,6 +587,29 @@ fn seal(error: &SealError) -> Class {
             Class::new("signer_not_configured", Exit::Refused).hint(&hint::make_key)
         }
         SealError::Append(error) => append(error),
+    }
+}
+
+fn rotate(error: &RotateError) -> Class {
+    match error {
+        RotateError::NoSigner => {
+            Class::new("signer_not_configured", Exit::Refused).hint(&hint::make_key)
+        }
+        RotateError::Terms(_) => Class::new("rotation_refused", Exit::Usage),
+        RotateError::NotInForce { .. } => {
+            Class::new("key_not_in_force", Exit::Refused).hint(&hint::key_in_force)
+        }
+        RotateError::KeyReturns { .. } => {
+            Class::new("key_returns", Exit::Refused).hint(&hint::another_new_key)
+        }
+        RotateError::OldKeyUnknown { .. } => {
+            Class::new("old_key_unknown", Exit::Refused).hint(&hint::old_public_key)
+        }
+        RotateError::NothingToSeal { .. } => {
+            Class::new("nothing_to_seal", Exit::Refused).hint(&hint::another_recorder)
+        }
+        RotateError::Open(error) => open(error),
+        RotateError::Refused { source, .. } => append(source).hint(&hint::rotate_again),
     }
 }
 

@@ -18,8 +18,8 @@ use recorder_envelope::checkpoint::LOG_NAME_DEFAULT;
 use recorder_fs::FileError;
 pub(crate) use recorder_store::Synchronous;
 
-pub(crate) use file::Value;
 use file::Written;
+pub(crate) use file::{Value, with_text};
 pub(crate) use key::{Key, nearest};
 
 /// The configuration file's name, wherever it stands.

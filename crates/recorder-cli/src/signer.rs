@@ -125,6 +125,10 @@ fn read_key_file(
 ///
 /// `SignerError` for whatever prevents it; then no file is left.
 pub(crate) fn generate_encrypted(path: &Path, passphrase: &[u8]) -> Result<PublicKey, SignerError> {
+    make_encrypted(path, passphrase).map(|key| key.public_key())
+}
+
+fn make_encrypted(path: &Path, passphrase: &[u8]) -> Result<SecretKey, SignerError> {
     let (key, _) = random_key()?;
     let (mut salt, mut iv) = ([0; SALT_BYTES], [0; IV_BYTES]);
     getrandom::fill(&mut salt).map_err(SignerError::Random)?;
@@ -132,7 +136,7 @@ pub(crate) fn generate_encrypted(path: &Path, passphrase: &[u8]) -> Result<Publi
     let text = key_file::write_encrypted(&key, passphrase, &salt, &iv)
         .map_err(|source| SignerError::KeyFile { path: path.to_path_buf(), source })?;
     recorder_fs::write_secret_new(path, text.as_bytes()).map_err(SignerError::File)?;
-    Ok(key.public_key())
+    Ok(key)
 }
 
 /// Makes a key and writes it in the clear (PKCS#8 version 1, RFC 8410) to a file that only its owner may read.
@@ -141,10 +145,41 @@ pub(crate) fn generate_encrypted(path: &Path, passphrase: &[u8]) -> Result<Publi
 ///
 /// `SignerError` for whatever prevents it; then no file is left.
 pub(crate) fn generate_plaintext(path: &Path) -> Result<PublicKey, SignerError> {
+    make_plaintext(path).map(|key| key.public_key())
+}
+
+fn make_plaintext(path: &Path) -> Result<SecretKey, SignerError> {
     let (key, seed) = random_key()?;
     let text = plaintext_pem(&seed);
     recorder_fs::write_secret_new(path, text.as_bytes()).map_err(SignerError::File)?;
-    Ok(key.public_key())
+    Ok(key)
+}
+
+/// The key in a file; where there is none, a new one that is written there first.
+///
+/// # Errors
+///
+/// `SignerError` for a file that holds no key that can be used, and where none could be written.
+pub(crate) fn read_or_generate(
+    path: &Path,
+    profile: Profile,
+    plaintext: bool,
+    passphrase: &PassphraseSource,
+) -> Result<SecretKey, SignerError> {
+    // What is at the end of a dangling link is neither read nor written.
+    if path.symlink_metadata().is_ok() {
+        return read_key_file(path, profile, passphrase);
+    }
+    match (plaintext, profile) {
+        (true, Profile::Secure) => {
+            Err(SignerError::PlaintextRefused { path: path.to_path_buf(), profile })
+        }
+        (true, Profile::Standard | Profile::Dev) => make_plaintext(path),
+        (false, _) => {
+            let passphrase = passphrase.read_new().map_err(SignerError::Passphrase)?;
+            make_encrypted(path, &passphrase)
+        }
+    }
 }
 
 fn random_key() -> Result<(SecretKey, Zeroizing<[u8; SEED_BYTES]>), SignerError> {

@@ -178,6 +178,11 @@ impl TrustedKey {
         self.status
     }
 
+    /// The first and the last position that it is trusted at, where they are bounded.
+    pub const fn positions(&self) -> (Option<u64>, Option<u64>) {
+        (self.valid_from_position, self.valid_until_position)
+    }
+
     /// Whether it is trusted for this stream, at some position.
     pub fn covers_stream(&self, stream: &StreamId) -> bool {
         match &self.streams {

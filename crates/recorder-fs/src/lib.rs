@@ -23,4 +23,4 @@ pub use read::{open_read, read_bounded, read_stdin_bounded};
 pub use secret::read_secret;
 pub use spool::temp_spool;
 pub use tree::{TreeError, TreeLimits, read_tree};
-pub use write::{Access, AtomicFile, Overwrite, write_new, write_secret_new};
+pub use write::{Access, AtomicFile, Overwrite, replace, write_new, write_secret_new};

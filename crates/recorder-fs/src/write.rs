@@ -49,6 +49,17 @@ pub fn write_secret_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_with(path, bytes, Access::Owner)
 }
 
+/// Replaces a file by these bytes in one step, or writes it where there is none. A link is replaced, not followed.
+///
+/// # Errors
+///
+/// As [`write_new`], but for a name that is taken, and as [`write_secret_new`] under [`Access::Owner`].
+pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
+    let mut file = AtomicFile::create(path, access)?;
+    file.write_all(bytes).map_err(|e| FileError::from_io(path, e))?;
+    file.commit(Overwrite::Replace)
+}
+
 fn write_with(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     let mut file = AtomicFile::create(path, access)?;
     file.write_all(bytes).map_err(|e| FileError::from_io(path, e))?;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use recorder_core::hash::KeyId;
 use recorder_core::limits::TRUST_ROOT_BYTES_MAX;
 use recorder_envelope::checkpoint::SignedCheckpoint;
-use recorder_envelope::trust_root::{KeyStatus, TrustRoot};
+use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey};
 use recorder_store::StreamHead;
 use serde::Serialize;
 
@@ -190,6 +190,7 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
         Err(failure) => (false, failure.message(locale)),
     };
     let root = root.ok();
+    let next = next_position(context, settings);
     let signer = context.signer(settings).map(|signer| signer.map(|signer| signer.key.key_id()));
     vec![
         Assertion::new(
@@ -198,11 +199,14 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
             parses.0,
             parses.1,
         ),
-        active_key(root.as_ref(), settings, locale),
+        active_key(root.as_ref(), settings, next, locale),
         Assertion::of(
             "signer_is_active",
             say!(locale, assurance.signer_asserts),
-            signer.map(|key_id| signer_is_active(root.as_ref(), settings, key_id, locale)),
+            signer.map(|key_id| {
+                let may_sign = |key: &TrustedKey| may_sign(key, settings, next);
+                signer_is_active(root.as_ref(), key_id, may_sign, locale)
+            }),
             locale,
         ),
         Assertion::of(
@@ -214,11 +218,30 @@ fn trust_root_assertions(context: &Context, settings: &Settings) -> Vec<Assertio
     ]
 }
 
-fn active_key(root: Option<&TrustRoot>, settings: &Settings, locale: Locale) -> Assertion {
-    let active = |root: &TrustRoot| {
-        let keys = root.keys_for(&settings.stream);
-        keys.filter(|key| key.status() == KeyStatus::Active).count()
-    };
+/// The position that is signed next; `None` where the database does not tell.
+fn next_position(context: &Context, settings: &Settings) -> Option<u64> {
+    match read_head(context, settings) {
+        Ok(head) => Some(head.next_position),
+        Err(Failure::NoStream { .. }) => Some(0),
+        Err(_) => None,
+    }
+}
+
+/// Whether a key may sign what is recorded next.
+fn may_sign(key: &TrustedKey, settings: &Settings, next: Option<u64>) -> bool {
+    key.status() == KeyStatus::Active
+        && key.covers_stream(&settings.stream)
+        && next.is_some_and(|position| key.covers(position))
+}
+
+fn active_key(
+    root: Option<&TrustRoot>,
+    settings: &Settings,
+    next: Option<u64>,
+    locale: Locale,
+) -> Assertion {
+    let active =
+        |root: &TrustRoot| root.keys().iter().filter(|key| may_sign(key, settings, next)).count();
     let count = root.map_or(0, active);
     Assertion::new(
         "active_key",
@@ -230,8 +253,8 @@ fn active_key(root: Option<&TrustRoot>, settings: &Settings, locale: Locale) -> 
 
 fn signer_is_active(
     root: Option<&TrustRoot>,
-    settings: &Settings,
     signer: Option<KeyId>,
+    may_sign: impl Fn(&TrustedKey) -> bool,
     locale: Locale,
 ) -> (bool, String) {
     let Some(key_id) = signer else {
@@ -240,7 +263,7 @@ fn signer_is_active(
     let Some(key) = root.and_then(|root| root.key(&key_id)) else {
         return (false, say!(locale, assurance.signer_unknown, id = key_id));
     };
-    match key.status() == KeyStatus::Active && key.covers_stream(&settings.stream) {
+    match may_sign(key) {
         true => (true, say!(locale, assurance.signer_active, id = key_id)),
         false => (false, say!(locale, assurance.signer_inactive, id = key_id)),
     }

@@ -53,6 +53,10 @@ impl Answer for Checked {
         }
         page.field(&label::attachments, &report.attachments.to_string())?;
         page.field(&label::signatures, &report.signatures.to_string())?;
+        if report.signatures_unchecked > 0 {
+            let unchecked = say!(locale, fsck.unchecked, count = report.signatures_unchecked);
+            page.toned_field(Tone::Warning, &label::signatures, &unchecked)?;
+        }
         let guard = match self.head_guard_compared {
             true => say!(locale, fsck.guard_compared),
             false => say!(locale, word.none),

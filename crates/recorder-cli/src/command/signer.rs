@@ -1,4 +1,7 @@
-//! `signer`: keys are made here, encrypted unless the profile says otherwise, and shown by their public half.
+//! `signer`: keys are made here, encrypted unless the profile says otherwise, shown by their public half, and rotated.
+
+mod rotate;
+mod trust;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,13 +21,15 @@ use crate::signer::{self, SignerError};
 /// The key file's name by default.
 pub(crate) const KEY_NAME: &str = "recorder-key.pem";
 
-/// Makes and looks at signing keys.
+/// Makes, looks at and rotates signing keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Signer {
     /// Make a key and write it to a new file, encrypted
     Generate(Generate),
     /// Print the key's id, its public half and its verifier line
     Show,
+    /// End the key in every stream of the recorder, and begin another
+    Rotate(rotate::Rotate),
 }
 
 /// Makes a key.
@@ -76,6 +81,7 @@ impl Signer {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let answer = match self {
+            Self::Rotate(rotate) => return rotate.run(context, &settings),
             Self::Generate(generate) => generate.run(context, &settings)?,
             Self::Show => {
                 let signer = context.signer(&settings)?.ok_or(SignerError::NotConfigured)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use recorder::bundle::BuildError;
 use recorder::guard::{GuardError, HeadError};
 use recorder::succession::BrokenRotation;
-use recorder::{AppendError, SealError};
+use recorder::{AppendError, RotateError, SealError};
 use recorder_core::filter::FilterError;
 use recorder_core::limits::PASSPHRASE_BYTES_MAX;
 use recorder_fs::FileError;
@@ -51,6 +51,7 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
         Failure::Open(error) => open(error, at),
         Failure::Append(error) => append(error, at),
         Failure::Seal(error) => seal(error, at),
+        Failure::Rotate(error) => rotate(error, at),
         Failure::Read(error) => read(error, at),
         Failure::Build(error) => build(error, at),
         Failure::Verify(error) => verify(error, at),
@@ -329,6 +330,29 @@ fn seal(error: &SealError, at: Locale) -> String {
         SealError::NothingRecorded => say!(at, seal.nothing_recorded).to_owned(),
         SealError::NoSigner => say!(at, seal.no_signer).to_owned(),
         SealError::Append(error) => append(error, at),
+    }
+}
+
+fn rotate(error: &RotateError, at: Locale) -> String {
+    match error {
+        RotateError::NoSigner => say!(at, rotate.no_signer).to_owned(),
+        RotateError::Terms(error) => chain(error),
+        RotateError::NotInForce { stream, key_id } => {
+            say!(at, rotate.not_in_force, stream = stream, id = key_id)
+        }
+        RotateError::KeyReturns { stream, key_id } => {
+            say!(at, rotate.key_returns, stream = stream, id = key_id)
+        }
+        RotateError::OldKeyUnknown { stream } => {
+            say!(at, rotate.old_key_unknown, stream = stream)
+        }
+        RotateError::NothingToSeal { stream } => {
+            say!(at, rotate.nothing_to_seal, stream = stream)
+        }
+        RotateError::Open(error) => open(error, at),
+        RotateError::Refused { stream, source } => {
+            say!(at, rotate.refused, stream = stream, cause = append(source, at))
+        }
     }
 }
 

@@ -73,6 +73,44 @@ pub(crate) fn read_if_present(
     }
 }
 
+/// The bytes of a file in which a setting that it has, a text, has another value. Nothing else changes: not a blank,
+/// not a comment.
+///
+/// `None` where that cannot be done: the file is JSON, or does not have the setting.
+///
+/// # Errors
+///
+/// As `read`.
+pub(crate) fn with_text(
+    path: &Path,
+    key: Key,
+    text: &str,
+) -> Result<Option<Vec<u8>>, SettingsError> {
+    let before = read(path)?;
+    let mut bytes =
+        recorder_fs::read_bounded(path, CONFIG_BYTES_MAX).map_err(SettingsError::File)?;
+    let Some(span) = span_of(&bytes, key) else { return Ok(None) };
+    bytes.splice(span, toml::Value::String(text.to_owned()).to_string().into_bytes());
+    let mut after = BTreeMap::new();
+    collect(path, "", parse_toml(path, &bytes)?, &mut after)?;
+    let mut wanted: BTreeMap<_, _> = before.into_iter().map(|(key, it)| (key, it.value)).collect();
+    wanted.insert(key, Value::Text(text.to_owned()));
+    let after: BTreeMap<_, _> = after.into_iter().map(|(key, it)| (key, it.value)).collect();
+    Ok((after == wanted).then_some(bytes))
+}
+
+/// Where the value of a setting stands in TOML.
+fn span_of(bytes: &[u8], key: Key) -> Option<std::ops::Range<usize>> {
+    let table = DeTable::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+    let mut names = key.name().split('.');
+    let mut value = table.get_ref().get(names.next()?)?;
+    for name in names {
+        let DeValue::Table(inner) = value.get_ref() else { return None };
+        value = inner.get(name)?;
+    }
+    Some(value.span())
+}
+
 fn parse_toml(path: &Path, bytes: &[u8]) -> Result<Node, SettingsError> {
     let text = std::str::from_utf8(bytes).map_err(|error| SettingsError::Syntax {
         place: place(path, Some(line_of(bytes, error.valid_up_to()))),

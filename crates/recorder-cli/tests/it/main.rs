@@ -23,6 +23,7 @@ mod proofs;
 mod query;
 mod recording;
 mod report;
+mod rotation;
 mod settings;
 mod setup;
 mod upkeep;

@@ -62,6 +62,18 @@ pub struct Rotated {
     pub new_key_id: KeyId,
 }
 
+impl Rotated {
+    fn by(terms: &RotationTerms) -> Self {
+        Self {
+            stream: terms.stream.clone(),
+            epoch: terms.epoch,
+            effective_position: terms.effective_position,
+            old_key_id: terms.old_key_id,
+            new_key_id: terms.new_key.key_id(),
+        }
+    }
+}
+
 fn as_text<S: serde::Serializer>(stream: &StreamId, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(stream)
 }
@@ -71,10 +83,10 @@ fn as_text<S: serde::Serializer>(stream: &StreamId, out: S) -> Result<S::Ok, S::
 pub struct RotationReport {
     /// Rotated now.
     pub rotated: Vec<Rotated>,
-    /// Under the new key before: nothing was done.
-    pub under_new_key: Vec<StreamId>,
-    /// Never signed: the new key is their first.
-    pub never_signed: Vec<StreamId>,
+    /// Rotated to the new key by an earlier try: nothing was done.
+    pub rotated_before: Vec<Rotated>,
+    /// No other key ever signed them: nothing was done.
+    pub untouched: Vec<StreamId>,
 }
 
 /// Rotates every stream of the recorder to a new key and opens it under that key.
@@ -118,7 +130,7 @@ pub fn rotate(
 enum Fate {
     Rotates { old_key_id: KeyId },
     UnderNewKey,
-    NeverSigned,
+    Untouched,
 }
 
 impl RotationRequest {
@@ -150,7 +162,7 @@ impl RotationRequest {
         }
         let nobody = loaded.signed_by == SignedBy::Nobody;
         if nobody && (state.next_position == 0 || self.held().is_none()) {
-            return Ok(Fate::NeverSigned);
+            return Ok(Fate::Untouched);
         }
         if let Some(old) = self.held() {
             let key_id = old.key_id();
@@ -217,17 +229,14 @@ impl Recorder {
         for (loaded, fate) in all.into_iter().zip(fates) {
             let stream = loaded.state.stream.clone();
             match fate {
-                Fate::UnderNewKey => report.under_new_key.push(stream),
-                Fate::NeverSigned => report.never_signed.push(stream),
+                Fate::UnderNewKey => match loaded.succession.last() {
+                    Some(terms) => report.rotated_before.push(Rotated::by(terms)),
+                    None => report.untouched.push(stream),
+                },
+                Fate::Untouched => report.untouched.push(stream),
                 Fate::Rotates { old_key_id } => {
                     let terms = self.rotate_stream(loaded, old_key_id, request)?;
-                    report.rotated.push(Rotated {
-                        stream,
-                        epoch: terms.epoch,
-                        effective_position: terms.effective_position,
-                        old_key_id,
-                        new_key_id: terms.new_key.key_id(),
-                    });
+                    report.rotated.push(Rotated::by(&terms));
                 }
             }
         }

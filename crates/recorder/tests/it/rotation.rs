@@ -102,7 +102,7 @@ fn every_stream_ends_under_one_key_and_goes_on_under_the_next(backing: Backing) 
         let report = world.rotate_to(8).unwrap();
         let of = |name: &str| report.rotated.iter().find(|it| it.stream == world.stream(name));
         assert_eq!(report.rotated.len(), 3);
-        assert_eq!(report.never_signed, [world.stream("d")]);
+        assert_eq!(report.untouched, [world.stream("d")]);
         // The announcement is the last that the old key vouches for.
         for (name, position) in [("a", 6), ("b", 4), ("c", 4)] {
             let rotated = of(name).unwrap();
@@ -180,7 +180,7 @@ fn rotating_twice_to_one_key_rotates_once(backing: Backing) {
     for old in [OldKey::Held(key_of(7)), OldKey::Held(key_of(8)), OldKey::Lost(Vec::new())] {
         let report = world.rotate(old, 8).unwrap();
         assert!(report.rotated.is_empty());
-        assert_eq!(report.under_new_key.len(), 3);
+        assert_eq!(report.rotated_before.len(), 3);
     }
     assert_eq!(world.envelopes("a").len(), length);
 }
@@ -221,7 +221,7 @@ fn a_crash_at_any_commit_is_named_and_finished(backing: Backing) {
             check_names_unfinished(&mut world, rotated);
             let report = world.rotate_to(8).unwrap();
             assert_eq!(report.rotated.len(), 3 - rotated);
-            assert_eq!(report.under_new_key.len(), rotated);
+            assert_eq!(report.rotated_before.len(), rotated);
             for name in ["a", "b", "c"] {
                 assert_eq!(rotations(&world, name).len(), 1, "{name}");
                 assert_eq!(judge(&world, name, &[7]).verdict(), Verdict::Valid);
