@@ -65,7 +65,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Layers that have no crate yet. One that gets its crate is struck from here.
 const PLANNED: &[&str] = &[
     "recorder-otel-adapter",
-    "recorder-openclaw-adapter",
     "recorder-contract",
     "recorder-sidecar",
 ];
