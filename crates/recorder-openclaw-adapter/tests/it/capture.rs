@@ -1,19 +1,20 @@
 //! What one real gateway sent to one client, and its ledger: whole it passes, damaged it is named.
+//!
+//! The captures are not part of this repository: `RECORDER_CAPTURES` names the directory of those that the machine has.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::sample::{codes, ledger_line, lenient, only, refusal, strict, types};
 
+/// The values of a file of captures; `None`, said aloud, where there are none.
 fn read(name: &str) -> Option<Vec<Value>> {
-    let folder =
-        std::env::var_os("RECORDER_SHARED_DATA").map_or("/work/shared/data".into(), PathBuf::from);
-    let path = folder.join("openclaw").join(name);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not there", path.display());
+    let Some(root) = std::env::var_os("RECORDER_CAPTURES") else {
+        eprintln!("SKIPPED: RECORDER_CAPTURES names no directory of captures");
         return None;
     };
+    let text = std::fs::read_to_string(Path::new(&root).join("openclaw").join(name)).unwrap();
     Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 

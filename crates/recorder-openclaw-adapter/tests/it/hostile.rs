@@ -19,21 +19,23 @@ fn with_frame(frame: &str) -> String {
     format!("{}{frame}{}", &line[..start], &line[end..])
 }
 
+/// A frame of a run whose data is `data`.
+fn with_data(data: &str) -> String {
+    with_frame(&format!(
+        r#"{{"type":"event","event":"agent","seq":1,"payload":{{"runId":"r","agentId":"a","stream":"lifecycle","ts":1,"data":{data}}}}}"#
+    ))
+}
+
+fn check_named(line: String, code: &str) {
+    assert_eq!(refusal(std::slice::from_ref(&line)), [code], "{}", &line[..line.len().min(300)]);
+    let outcome = lenient(&[line]);
+    assert_eq!((outcome.rejected, outcome.received()), (1, 1));
+    let evidence = only(&outcome, "openclaw.stream.line_rejected");
+    assert_eq!(evidence["detail"]["code"], code);
+}
+
 #[test]
-fn each_bad_line_has_its_name() {
-    let tool = |data: &str| {
-        with_frame(&format!(
-            r#"{{"type":"event","event":"agent","seq":1,"payload":{{"runId":"r","agentId":"a","stream":"lifecycle","ts":1,"data":{data}}}}}"#
-        ))
-    };
-    let deep =
-        format!("{{\"phase\":\"model\",\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    let many = format!("{{\"phase\":\"model\",\"x\":[{}1]}}", "1,".repeat(1024));
-    let wide = format!(
-        "{{\"phase\":\"model\",\"x\":{{{}\"y\":1}}}}",
-        (0..256).map(|n| format!("\"a{n}\":1,")).collect::<String>()
-    );
-    let named = format!("{{\"phase\":\"model\",\"{}\":1}}", "n".repeat(300));
+fn each_line_that_is_not_of_the_format_has_its_name() {
     for (line, code) in [
         ("{".to_owned(), "line_invalid"),
         ("[]".to_owned(), "line_invalid"),
@@ -61,32 +63,45 @@ fn each_bad_line_has_its_name() {
             ),
             "frame_invalid",
         ),
-        (tool(&deep), "too_deep"),
-        (tool(&many), "too_many_items"),
-        (tool(&wide), "too_many_members"),
-        (tool(&named), "name_too_long"),
-        (tool(r#"{"phase":"model","x":"\ud800"}"#), "lone_surrogate"),
-        (tool(r#"{"phase":"model","x":{"a":1,"a":2}}"#), "payload_invalid"),
-        (tool(r#"{"phase":"model","x":9007199254740993}"#), "payload_invalid"),
+    ] {
+        check_named(line, code);
+    }
+}
+
+#[test]
+fn each_frame_that_no_envelope_can_carry_has_its_name() {
+    let deep =
+        format!("{{\"phase\":\"model\",\"x\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let many = format!("{{\"phase\":\"model\",\"x\":[{}1]}}", "1,".repeat(1024));
+    let wide = format!(
+        "{{\"phase\":\"model\",\"x\":{{{}\"y\":1}}}}",
+        (0..256).map(|n| format!("\"a{n}\":1,")).collect::<String>()
+    );
+    let named = format!("{{\"phase\":\"model\",\"{}\":1}}", "n".repeat(300));
+    for (line, code) in [
+        (with_data(&deep), "too_deep"),
+        (with_data(&many), "too_many_items"),
+        (with_data(&wide), "too_many_members"),
+        (with_data(&named), "name_too_long"),
+        (with_data(r#"{"phase":"model","x":"\ud800"}"#), "lone_surrogate"),
+        (with_data(r#"{"phase":"model","x":{"a":1,"a":2}}"#), "payload_invalid"),
+        (with_data(r#"{"phase":"model","x":9007199254740993}"#), "payload_invalid"),
         (
-            tool(r#"{"phase":"model"}"#).replace("\"ts\":1", "\"ts\":253402300800000"),
+            with_data(r#"{"phase":"model"}"#).replace("\"ts\":1", "\"ts\":253402300800000"),
             "time_out_of_range",
         ),
-        (tool(r#"{"phase":"model"}"#).replace("\"ts\":1", "\"ts\":-1"), "time_out_of_range"),
+        (with_data(r#"{"phase":"model"}"#).replace("\"ts\":1", "\"ts\":-1"), "time_out_of_range"),
         (
-            tool(r#"{"phase":"model"}"#).replace("\"agentId\":\"a\"", "\"agentId\":\"a\\u0000\""),
+            with_data(r#"{"phase":"model"}"#)
+                .replace("\"agentId\":\"a\"", "\"agentId\":\"a\\u0000\""),
             "identifier_invalid",
         ),
         (
-            tool(r#"{"phase":"model"}"#).replace("\"runId\":\"r\"", "\"runId\":\" r\""),
+            with_data(r#"{"phase":"model"}"#).replace("\"runId\":\"r\"", "\"runId\":\" r\""),
             "identifier_invalid",
         ),
     ] {
-        assert_eq!(refusal(&[line.clone()]), [code], "{}", &line[..line.len().min(300)]);
-        let outcome = lenient(&[line]);
-        assert_eq!((outcome.rejected, outcome.received()), (1, 1));
-        let evidence = only(&outcome, "openclaw.stream.line_rejected");
-        assert_eq!(evidence["detail"]["code"], code);
+        check_named(line, code);
     }
 }
 
@@ -121,7 +136,7 @@ fn a_line_of_fifty_megabytes_takes_no_more_memory_than_a_line_may() {
     let detail = &only(&outcome, "openclaw.stream.line_rejected")["detail"];
     assert_eq!(detail["bytes"], (50 << 20) + 11);
     let exact = format!("{}{}", tick(1), " ".repeat(BOUNDS.record_bytes_max - tick(1).len()));
-    assert!(strict(&[exact.clone()]).is_ok());
+    assert!(strict(std::slice::from_ref(&exact)).is_ok());
     assert_eq!(refusal(&[format!("{exact} ")]), ["record_too_large"]);
 }
 

@@ -1,6 +1,7 @@
 //! What the adapter makes of streams and ledgers, whole and damaged.
 #![expect(
     clippy::disallowed_methods,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "tests read their data, and their helpers fail like tests"
 )]

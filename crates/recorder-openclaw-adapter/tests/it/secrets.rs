@@ -87,7 +87,7 @@ fn no_name_that_holds_a_secret_is_recorded() {
         ),
         ledger_line(json!({ "eventId": secret, "action": "a", "occurredAt": 1, "runId": secret })),
     ] {
-        let text = all(&[line.clone()]).to_lowercase();
+        let text = all(std::slice::from_ref(&line)).to_lowercase();
         assert!(!text.contains(&CORE.to_lowercase()), "{line} in {text}");
     }
 }
