@@ -21,6 +21,9 @@ const TEXT_CHARACTERS_MAX: usize = 2_000;
 /// The placeholder that chooses between the forms of a text.
 pub(crate) const COUNT: &str = "count";
 
+/// Lists of texts that are looked up by names which something else has: attacks, findings, commands and their arguments.
+pub(crate) const LISTS: [&str; 3] = ["attack", "finding", "help"];
+
 /// Words that Rust keeps to itself, and that could be meant as a key.
 const KEYWORDS: &[&str] = &[
     "as", "async", "await", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
@@ -70,8 +73,8 @@ pub(crate) struct Catalog {
     pub(crate) provenance: Provenance,
     /// Texts by section and key.
     pub(crate) texts: BTreeMap<(String, String), Text>,
-    /// Help of commands and arguments, by place; without placeholders.
-    pub(crate) help: BTreeMap<String, String>,
+    /// Texts without placeholders, by list and name.
+    pub(crate) lists: BTreeMap<(String, String), String>,
 }
 
 /// What is wrong with a catalog.
@@ -226,14 +229,14 @@ impl Reader<'_> {
         let name = self.line(&mut table, "name");
         let provenance = self.provenance(&mut table);
         let texts = self.sections(&mut table);
-        let help = self.help(&mut table);
-        if texts.len() + help.len() > TEXTS_MAX {
+        let lists = self.lists(&mut table);
+        if texts.len() + lists.len() > TEXTS_MAX {
             self.refuse("", Fault::TooMany);
         }
         for key in table.keys() {
             self.refuse(key, Fault::Unknown);
         }
-        Some(Catalog { file: self.file.to_owned(), tag, name, provenance, texts, help })
+        Some(Catalog { file: self.file.to_owned(), tag, name, provenance, texts, lists })
     }
 
     /// A member that is one line.
@@ -290,18 +293,21 @@ impl Reader<'_> {
         texts
     }
 
-    fn help(&mut self, table: &mut Table) -> BTreeMap<String, String> {
-        let mut help = BTreeMap::new();
-        for (place, value) in self.table(table, "help") {
-            match value {
-                Value::String(text) => {
-                    self.admit(&place, &text, true);
-                    help.insert(place, text);
+    fn lists(&mut self, table: &mut Table) -> BTreeMap<(String, String), String> {
+        let mut lists = BTreeMap::new();
+        for list in LISTS {
+            for (name, value) in self.table(table, list) {
+                let place = format!("{list}.{name}");
+                match value {
+                    Value::String(text) => {
+                        self.admit(&place, &text, true);
+                        lists.insert((list.to_owned(), name), text);
+                    }
+                    _ => self.refuse(&place, Fault::Absent),
                 }
-                _ => self.refuse(&place, Fault::Absent),
             }
         }
-        help
+        lists
     }
 
     fn text(&mut self, place: &str, value: Value) -> Option<Text> {
@@ -428,11 +434,15 @@ fn compare(catalogs: &[Catalog], problems: &mut Vec<Problem>) {
         {
             refuse(&catalog.file, &format!("{section}.{name}"), Fault::KeyMissing);
         }
-        for place in catalog.help.keys().filter(|place| !english.help.contains_key(*place)) {
-            refuse(&catalog.file, place, Fault::KeyUnknown);
+        let names = |catalog: &Catalog| -> BTreeSet<(String, String)> {
+            catalog.lists.keys().cloned().collect()
+        };
+        let (known, found) = (names(english), names(catalog));
+        for (list, name) in found.difference(&known) {
+            refuse(&catalog.file, &format!("{list}.{name}"), Fault::KeyUnknown);
         }
-        for place in english.help.keys().filter(|place| !catalog.help.contains_key(*place)) {
-            refuse(&catalog.file, place, Fault::KeyMissing);
+        for (list, name) in known.difference(&found) {
+            refuse(&catalog.file, &format!("{list}.{name}"), Fault::KeyMissing);
         }
     }
 }
@@ -456,7 +466,7 @@ mod tests {
     const ENGLISH: &str = "tag = \"en\"\nname = \"English\"\nprovenance = \"human_reviewed\"\n\
         [texts.a]\nplain = \"one\"\nfilled = \"{x} and {y}\"\n\
         counted = { one = \"a finding in {x}\", other = \"{count} findings in {x}\" }\n\
-        [help]\n\"bundle verify\" = \"Verify\"\n";
+        [attack]\n[finding]\n[help]\n\"bundle verify\" = \"Verify\"\n";
 
     fn catalan() -> String {
         let text = ENGLISH.replace("\"en\"", "\"ca\"").replace("human_reviewed", "machine");

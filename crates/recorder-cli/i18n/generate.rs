@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{COUNT, Catalog, Piece, Provenance, Text};
+use super::catalog::{COUNT, Catalog, LISTS, Piece, Provenance, Text};
 
 /// Sections of which the texts stand in one column; its width is known for each locale.
 const COLUMNS: &[&str] = &["answer", "assert_state", "check", "check_state", "label", "question"];
@@ -17,6 +17,9 @@ pub(crate) fn generate(catalogs: &[Catalog]) -> String {
         sections.entry(section).or_default().push(name);
     }
     let mut code = properties(catalogs);
+    for list in LISTS {
+        code += &self::list(catalogs, list);
+    }
     for (section, names) in sections {
         code += &format!("pub(crate) mod {section} {{\n");
         for name in names {
@@ -40,6 +43,18 @@ fn properties(catalogs: &[Catalog]) -> String {
     };
     let all: String = catalogs.iter().map(one).collect();
     format!("pub(super) const LOCALES: [Properties; {}] = [{all}];\n", catalogs.len())
+}
+
+/// A list: each name and its text in every locale, sorted by name.
+fn list(catalogs: &[Catalog], list: &str) -> String {
+    let keys = catalogs.first().into_iter().flat_map(|catalog| catalog.lists.keys());
+    let row = |key: &(String, String)| {
+        let texts: Vec<&String> = catalogs.iter().filter_map(|c| c.lists.get(key)).collect();
+        format!("({:?}, &{texts:?}),\n", key.1)
+    };
+    let rows: String = keys.filter(|(of, _)| of == list).map(row).collect();
+    let name = list.to_uppercase();
+    format!("pub(crate) static {name}: crate::i18n::List = crate::i18n::List(&[\n{rows}]);\n")
 }
 
 fn widths(catalogs: &[Catalog], section: &str) -> String {
@@ -128,7 +143,7 @@ mod tests {
 
     fn generated(section: &str) -> String {
         let english = format!(
-            "tag = \"en\"\nname = \"English\"\nprovenance = \"machine\"\n[texts.label]\n{section}[help]\n"
+            "tag = \"en\"\nname = \"English\"\nprovenance = \"machine\"\n[texts.label]\n{section}[attack]\n[finding]\n[help]\n"
         );
         generate(&catalog::read(&[("en.toml", &english)]).unwrap())
     }

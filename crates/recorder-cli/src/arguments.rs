@@ -2,15 +2,22 @@
 //!
 //! No default and no environment variable is looked at here: `settings` does, so that each value's origin is known.
 
+mod help;
+mod refusal;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 
 use crate::command;
 use crate::i18n::Locale;
+
 use crate::settings::{Flags, Key};
+
+pub(crate) use help::command as localised;
+pub(crate) use refusal::refusal;
 
 /// Keeps evidence of what happened, and proves it to those who were not there.
 ///
@@ -73,6 +80,19 @@ pub(crate) struct Global {
 fn locales() -> impl TypedValueParser<Value = Locale> {
     PossibleValuesParser::new(Locale::all().map(Locale::tag))
         .try_map(|tag| Locale::by_tag(&tag).ok_or("no such locale"))
+}
+
+impl Arguments {
+    /// Reads the arguments; help that was asked for is in `locale`.
+    ///
+    /// # Errors
+    ///
+    /// The parser's, for what it refuses and for requests of help and version.
+    pub(crate) fn read(arguments: &[OsString], locale: Locale) -> Result<Self, clap::Error> {
+        let mut command = help::command(locale);
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 impl Global {

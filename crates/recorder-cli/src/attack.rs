@@ -15,6 +15,7 @@ use recorder_envelope::signing::SecretKey;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::i18n::{Locale, say};
 use forgery::{Forgery, ForgeryError, Members};
 use judge::Catch;
 use target::Target;
@@ -34,11 +35,11 @@ pub(crate) enum Needs {
 
 impl Needs {
     /// For people.
-    pub(crate) fn who(self) -> &'static str {
+    pub(crate) fn who(self, locale: Locale) -> &'static str {
         match self {
-            Self::File => "outsider with the file",
-            Self::Disk => "insider with the disk",
-            Self::Key => "insider with the key",
+            Self::File => say!(locale, attack.outsider),
+            Self::Disk => say!(locale, attack.disk),
+            Self::Key => say!(locale, attack.key),
         }
     }
 }
@@ -192,11 +193,6 @@ impl AttackReport {
         self.name
     }
 
-    /// What was done.
-    pub(crate) fn story(&self) -> &'static str {
-        self.story
-    }
-
     /// Whether it went unnoticed where the evidence itself should have shown it.
     pub(crate) fn slipped_through(&self) -> bool {
         self.performed && !self.caught && !self.needs_witness
@@ -274,6 +270,14 @@ mod tests {
         assert_eq!(names.len(), all().count());
         assert!(names.len() >= 40, "{}", names.len());
         assert!(all().all(|attack| attack.story.len() > 10 && !attack.story.ends_with('.')));
+    }
+
+    #[test]
+    fn the_catalog_has_the_story_of_every_attack_and_no_other() {
+        let stories = all().map(|attack| (attack.name, attack.story)).collect::<BTreeSet<_>>();
+        let listed = crate::i18n::texts::ATTACK.english();
+        let listed = listed.filter(|(name, _)| !name.starts_with("demo "));
+        assert_eq!(stories, listed.collect::<BTreeSet<_>>());
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(crate) const TRUST_ROOT_NAME: &str = "trust-root.json";
 pub(crate) const KEY_NAME: &str = "signer-key.pem";
 pub(crate) const PASSPHRASE_NAME: &str = "signer-passphrase";
 
+/// The attack on the database: its name, and what is done.
+const DATABASE_EDIT: (&str, &str) = ("database_edit", "change one byte in the database file");
+
 /// Why the demonstration ended early. None of it is an answer about evidence.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
@@ -239,5 +242,19 @@ fn fsck_copy(copy: &Path, public_key: Option<PublicKey>) -> Result<AttackOutcome
         SqliteStore::open_read_only(copy, &SqliteOptions::default()).map_err(step("attack"))?;
     let keys = public_key.into_iter().collect::<Vec<_>>();
     let report = fsck::fsck(&store as &dyn Store, &keys, &mut |_| {}).map_err(step("attack"))?;
-    Ok(AttackOutcome::of_fsck("database_edit", "change one byte in the database file", &report))
+    let (name, story) = DATABASE_EDIT;
+    Ok(AttackOutcome::of_fsck(name, story, &report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalog_has_the_story_of_every_attack_and_no_other() {
+        let told = ATTACKS.iter().map(|attack| (attack.name, attack.story)).chain([DATABASE_EDIT]);
+        let listed = crate::i18n::texts::ATTACK.english();
+        let listed = listed.filter_map(|(name, story)| Some((name.strip_prefix("demo ")?, story)));
+        assert_eq!(told.collect::<BTreeSet<_>>(), listed.collect::<BTreeSet<_>>());
+    }
 }

@@ -75,6 +75,25 @@ impl Plain {
     }
 }
 
+/// Texts that are looked up by names which another list has; tests hold the two lists against each other.
+pub(crate) struct List(pub(crate) &'static [(&'static str, &'static [&'static str])]);
+
+impl List {
+    /// The text of this name. A name without one stands for itself, in sight.
+    pub(crate) fn text<'a>(&self, locale: Locale, name: &'a str) -> &'a str {
+        match self.0.binary_search_by_key(&name, |(known, _)| known) {
+            Ok(found) => self.0[found].1[locale.0],
+            Err(_) => name,
+        }
+    }
+
+    /// Every name with its English, for tests.
+    #[cfg(test)]
+    pub(crate) fn english(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().map(|(name, texts)| (*name, texts[0]))
+    }
+}
+
 /// Characters of the longest text of a section.
 pub(crate) struct Width(pub(crate) &'static [usize]);
 
@@ -159,6 +178,8 @@ mod generate;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn chosen(variables: &[(&str, &str)]) -> &'static str {
@@ -181,6 +202,18 @@ mod tests {
         }
         assert_eq!(chosen(&[("LC_ALL", "C"), ("LANG", "ca")]), "en");
         assert_eq!(chosen(&[("LC_ALL", ""), ("LC_MESSAGES", "ca"), ("LANG", "en")]), "ca");
+    }
+
+    #[test]
+    fn the_catalog_has_the_meaning_of_every_finding_and_no_other() {
+        let codes = recorder_verify::FindingCode::ALL.iter();
+        let known: BTreeSet<_> = codes.map(|code| (code.code(), code.meaning())).collect();
+        assert_eq!(known, texts::FINDING.english().collect());
+    }
+
+    #[test]
+    fn a_name_without_a_text_stands_for_itself() {
+        assert_eq!(texts::FINDING.text(Locale::ENGLISH, "no such finding"), "no such finding");
     }
 
     #[test]

@@ -24,11 +24,10 @@ mod signer;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use serde::Serialize;
 
-use arguments::{Arguments, Command, Global};
+use arguments::{Arguments, Command, Global, refusal};
 use context::Context;
 use failure::{Exit, Failure};
 use i18n::Locale;
@@ -36,9 +35,11 @@ use output::{Answer, Output, Page};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let exit = match Arguments::try_parse_from(&arguments) {
+    let json = wants_json(&arguments);
+    let locale = if json { Locale::ENGLISH } else { wanted_locale(&arguments) };
+    let exit = match Arguments::read(&arguments, locale) {
         Ok(parsed) => run(parsed),
-        Err(error) => explain(&error, wants_json(&arguments), wanted_locale(&arguments)),
+        Err(error) => explain(&error, json, locale),
     };
     ExitCode::from(exit.code())
 }
@@ -101,13 +102,14 @@ fn locale_of_environment() -> Locale {
 fn explain(error: &clap::Error, json: bool, locale: Locale) -> Exit {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let output = Output::new(json, false, locale);
-    let text = error.render().to_string();
+    let text = refusal(error, locale);
     if !json {
-        if escape::is_clean(&text) {
+        output.announce_locale();
+        if asked || escape::is_clean(&text) && locale == Locale::ENGLISH {
             // Nobody is left to tell when printing fails.
             let _ = error.print();
         } else {
-            // It quotes an argument that a terminal must not see as it is.
+            // It may quote an argument that a terminal must not see as it is.
             output.complain(&text);
         }
         return if asked { Exit::Done } else { Exit::Usage };

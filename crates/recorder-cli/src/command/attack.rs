@@ -12,6 +12,7 @@ use crate::attack::target::{Paths, Target};
 use crate::attack::{self, AttackReport, Needs, StoppedBy};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::{Locale, say, texts};
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 
@@ -64,7 +65,7 @@ impl Attack {
         paths.trust_root = self.trust_root.clone().or(paths.trust_root);
         let key = context.signer(&context.settings_without_file()?)?.map(|signer| signer.key);
         let target = Target::load(&paths, key)?;
-        let progress = Progress::count(&context.output, "attacks");
+        let progress = Progress::count(&context.output, say!(context.locale(), attack.progress));
         let mut attacks = Vec::new();
         for attack in attack::all() {
             attacks.push(attack::perform(attack, &target)?);
@@ -98,71 +99,74 @@ fn entry(attack: &attack::Attack) -> Entry {
 
 impl Answer for Listed {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         for entry in &self.attacks {
             page.pieces(&[(Tone::Strong, entry.name)])?;
-            let mark =
-                if entry.needs_witness { ", and it needs a witness to be noticed" } else { "" };
+            let who = entry.needs.who(locale);
+            let who = match entry.needs_witness {
+                true => say!(locale, attack.and_witness, who = who),
+                false => who.to_owned(),
+            };
+            let story = texts::ATTACK.text(locale, entry.name);
             page.pieces(&[
-                (Tone::Plain, &format!("    {}", entry.story)),
-                (Tone::Faint, &format!("  ({}{mark})", entry.needs.who())),
+                (Tone::Plain, &format!("    {story}")),
+                (Tone::Faint, &format!("  ({who})")),
             ])?;
         }
-        page.line(&format!("{} attacks", self.attacks.len()))
+        page.line(&say!(locale, attack.count, count = self.attacks.len()))
     }
 }
 
 impl Answer for Attacked {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let locale = page.locale();
         for report in &self.attacks {
             page.pieces(&[
                 (Tone::Strong, report.name()),
                 (Tone::Plain, "  "),
-                (Tone::Plain, report.story()),
+                (Tone::Plain, texts::ATTACK.text(locale, report.name())),
             ])?;
-            let (tone, outcome) = outcome(report);
+            let (tone, outcome) = outcome(report, locale);
             page.pieces(&[(Tone::Plain, "    "), (tone, &outcome)])?;
         }
         page.line("")?;
         let (performed, all) = (self.performed, self.attacks.len());
-        page.line(&format!(
-            "{performed} of {all} attacks performed on copies of {}",
-            self.evidence
+        page.line(&say!(
+            locale,
+            attack.performed,
+            performed = performed,
+            count = all,
+            evidence = self.evidence
         ))?;
         let outside = performed - self.caught - self.slipped_through;
-        page.line(&format!(
-            "{} caught by the evidence itself, {outside} that only a witness can catch",
-            self.caught
-        ))?;
+        page.line(&say!(locale, attack.caught_inside, count = self.caught, outside = outside))?;
         match self.slipped_through {
-            0 => page
-                .pieces(&[(Tone::Good, "nothing slipped through that the evidence should show")]),
-            count => page.pieces(&[(Tone::Bad, &format!("{count} slipped through"))]),
+            0 => page.pieces(&[(Tone::Good, say!(locale, attack.none_slipped))]),
+            count => page.pieces(&[(Tone::Bad, &say!(locale, attack.slipped, count = count))]),
         }
     }
 }
 
 /// What became of one, in a line.
-fn outcome(report: &AttackReport) -> (Tone, String) {
+fn outcome(report: &AttackReport, locale: Locale) -> (Tone, String) {
     let by = |catch: &attack::judge::Catch| {
         let parts = [catch.layer, catch.phase, catch.code];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     };
     if let Some(reason) = &report.not_performed_because {
-        return (Tone::Faint, format!("not performed: {reason}"));
+        return (Tone::Faint, say!(locale, attack.not_performed, reason = reason));
     }
     if report.caught {
-        return (Tone::Good, format!("caught: {}", by(&report.catch)));
+        return (Tone::Good, say!(locale, attack.caught, by = by(&report.catch)));
     }
     if !report.needs_witness {
-        return (Tone::Bad, "NOT CAUGHT".to_owned());
+        return (Tone::Bad, say!(locale, attack.not_caught).to_owned());
     }
     let asked = [report.head_guard.as_ref(), report.witness.as_ref()];
     let caught = asked.into_iter().flatten().filter(|answered| answered.caught);
-    let caught: Vec<String> = caught.map(|answered| by(&answered.catch)).collect();
-    match caught.is_empty() {
-        true => (Tone::Warning, "needs a witness".to_owned()),
-        false => {
-            (Tone::Warning, format!("needs a witness; caught there by {}", caught.join("; by ")))
-        }
+    let both = |one: String, other: String| say!(locale, attack.by_both, one = one, other = other);
+    match caught.map(|answered| by(&answered.catch)).reduce(both) {
+        None => (Tone::Warning, say!(locale, attack.needs_witness).to_owned()),
+        Some(by) => (Tone::Warning, say!(locale, attack.caught_by_witness, by = by)),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::arguments::localised;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Page};
@@ -34,7 +34,8 @@ impl Completions {
     /// Prints the script.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "recorder", &mut script);
+        let mut command = localised(context.locale());
+        clap_complete::generate(self.shell, &mut command, "recorder", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
         context.output.answer(&Script { shell: self.shell.to_string(), script })?;
         Ok(Exit::Done)

@@ -13,7 +13,7 @@ use super::ingest::{Ingest, Policy};
 use crate::adapter_key;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::say;
+use crate::i18n::{Locale, say};
 
 /// The manifest's name, where nobody chose another.
 const MANIFEST_NAME: &str = "manifest.json";
@@ -78,7 +78,7 @@ impl IngestFixture {
         }
         let redactor =
             redactor(Some(keys.redaction)).map_err(|error| Failure::Internal(error.to_string()))?;
-        let outcome = match self.read()? {
+        let outcome = match self.read(context.locale())? {
             Ok(Read { document, runpack }) => {
                 let input = Input { document: document.as_deref(), runpack };
                 map(
@@ -109,11 +109,11 @@ impl IngestFixture {
     }
 
     /// Reads what is named; what is too large or unsafe to read is a problem of the input.
-    fn read(&self) -> Result<Result<Read, Anomaly>, Failure> {
+    fn read(&self, locale: Locale) -> Result<Result<Read, Anomaly>, Failure> {
         let stdin = self.path == Path::new("-");
         let directory = if !stdin && self.path.is_dir() { Some(&self.path) } else { None };
         if directory.is_some() && self.runpack.is_some() {
-            let detail = "PATH is a runpack already; --runpack goes with a transcript";
+            let detail = say!(locale, ingest.runpack_twice);
             return Err(Failure::Usage(detail.to_owned()));
         }
         let document = match directory {

@@ -21,8 +21,8 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::say;
 use crate::i18n::texts::label;
+use crate::i18n::{Locale, say};
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
 
@@ -158,8 +158,8 @@ impl Ingested {
         }
     }
 
-    fn refuse(&mut self, code: &'static str, received: u64) {
-        let message = "the input is refused, and nothing of it is recorded".to_owned();
+    fn refuse(&mut self, code: &'static str, received: u64, locale: Locale) {
+        let message = say!(locale, ingest.nothing_recorded).to_owned();
         let exit_code = Exit::Refused.code();
         *self = Self {
             rejected: received,
@@ -210,7 +210,7 @@ impl Ingest<'_> {
             Ok(outcome) => outcome,
             Err(Refused { problems, received }) => {
                 let mut ingested = Ingested::of_problems(problems);
-                ingested.refuse("input_refused", received);
+                ingested.refuse("input_refused", received, context.locale());
                 return Ok(ingested);
             }
         };
@@ -222,7 +222,7 @@ impl Ingest<'_> {
         if !compared.contradictions.is_empty() && self.policy == Policy::StrictFail {
             let contradictions = compared.contradictions.iter();
             contradictions.for_each(|contradiction| ingested.note(contradiction.anomaly()));
-            ingested.refuse("input_refused", received);
+            ingested.refuse("input_refused", received, context.locale());
             return Ok(ingested);
         }
         ingested.replayed += compared.repeated;
@@ -276,7 +276,7 @@ impl Ingest<'_> {
         events: Vec<Compared>,
         ingested: &mut Ingested,
     ) -> Result<(), Failure> {
-        let progress = Progress::count(&context.output, "recording");
+        let progress = Progress::count(&context.output, say!(context.locale(), ingest.progress));
         let (mut batch, mut bytes, mut done) = (Vec::new(), 0, 0);
         for event in events {
             bytes += event.bytes();

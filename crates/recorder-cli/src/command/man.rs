@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_mangen::Man as Page1;
 use serde::Serialize;
 
-use crate::arguments::Arguments;
+use crate::arguments::localised;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Page};
@@ -41,7 +41,7 @@ impl Answer for Pages {
 impl Man {
     /// Prints or writes the pages.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let mut command = Arguments::command();
+        let mut command = localised(context.locale());
         // Gives every command its full name and the options that all of them take.
         command.build();
         let pages = match &self.dir {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::trace::Event;
+use crate::i18n::{Locale, say, texts};
 use crate::output::{Answer, Page, Tone};
 
 /// One step of the agent.
@@ -196,33 +197,61 @@ fn word(value: &impl Serialize) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+impl AnswerLine {
+    fn asked(&self, at: Locale) -> &'static str {
+        match self.question {
+            "integrity" => say!(at, question.integrity),
+            "authenticity" => say!(at, question.authenticity),
+            "completeness" => say!(at, question.completeness),
+            "end" => say!(at, question.end),
+            _ => say!(at, question.time),
+        }
+    }
+
+    fn meaning(&self, at: Locale) -> &'static str {
+        match self.question {
+            "integrity" => say!(at, demo.integrity),
+            "authenticity" => say!(at, demo.authenticity),
+            "completeness" => say!(at, demo.completeness),
+            "end" => say!(at, demo.end),
+            _ => say!(at, demo.time),
+        }
+    }
+}
+
+/// The number and the name of a step.
+fn step(number: usize, at: Locale) -> String {
+    let names = [
+        say!(at, demo.step_keys),
+        say!(at, demo.step_record),
+        say!(at, demo.step_seal),
+        say!(at, demo.step_checkpoint),
+        say!(at, demo.step_bundle),
+        say!(at, demo.step_verify),
+        say!(at, demo.step_attack),
+    ];
+    let width = 1 + names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    format!("{number}  {:<width$}", names[number - 1])
+}
+
 fn answer_lines(report: &Report) -> Vec<AnswerLine> {
     let answers = report.answers();
-    let line = |question, answer, meaning| AnswerLine { question, answer, meaning };
+    let line = |question, answer| {
+        let line = AnswerLine { question, answer, meaning: "" };
+        AnswerLine { meaning: line.meaning(Locale::ENGLISH), ..line }
+    };
     vec![
-        line("integrity", word(&answers.integrity), "every hash was recomputed from the bytes"),
-        line(
-            "authenticity",
-            word(&answers.authenticity),
-            "by a key of the trust root, not by one from the bundle",
-        ),
-        line(
-            "completeness",
-            word(&answers.completeness),
-            "whether the whole log is here, or a selection",
-        ),
-        line("end", word(&answers.end), "whether something could be missing after the last event"),
-        line(
-            "time",
-            word(&answers.time),
-            "no outside witness has bounded the times; they are the recorder's claim",
-        ),
+        line("integrity", word(&answers.integrity)),
+        line("authenticity", word(&answers.authenticity)),
+        line("completeness", word(&answers.completeness)),
+        line("end", word(&answers.end)),
+        line("time", word(&answers.time)),
     ]
 }
 
 impl Answer for Story {
     fn print(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.pieces(&[(Tone::Strong, "Recorder, on a real agent's trace")])?;
+        page.pieces(&[(Tone::Strong, say!(page.locale(), demo.title))])?;
         page.line("")?;
         self.print_agent(page)?;
         self.print_steps(page)?;
@@ -235,10 +264,9 @@ impl Answer for Story {
 impl Story {
     /// What the agent did, in its own words.
     fn print_agent(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.line("A refund agent works through a claim: it reads the policy, adds up the charges, asks for an")?;
-        page.line(
-            "approval, tries to pay too much, is refused, pays what was approved. Its tool calls:",
-        )?;
+        let locale = page.locale();
+        page.line(say!(locale, demo.agent))?;
+        page.line(say!(locale, demo.agent_goes_on))?;
         page.line("")?;
         let mut steps = self
             .moments
@@ -249,8 +277,10 @@ impl Story {
         for moment in steps {
             let time = moment.time.to_string();
             let actor = moment.actor.trim_start_matches("otel:agent:");
-            let (tone, mark) =
-                if moment.failed { (Tone::Warning, "  failed") } else { (Tone::Plain, "") };
+            let (tone, mark) = match moment.failed {
+                true => (Tone::Warning, format!("  {}", say!(locale, demo.failed))),
+                false => (Tone::Plain, String::new()),
+            };
             page.pieces(&[
                 (Tone::Faint, &format!("   {}  ", time.get(11..23).unwrap_or_default())),
                 (Tone::Plain, &format!("{actor:<20}")),
@@ -261,96 +291,78 @@ impl Story {
     }
 
     fn print_steps(&self, page: &mut Page<'_>) -> io::Result<()> {
+        let at = page.locale();
         let key_id = self.key_id.map(|id| id.to_string()).unwrap_or_default();
-        let counts =
+        let sizes =
             self.segments.iter().map(|seal| seal.envelope_count.to_string()).collect::<Vec<_>>();
         let root = self.checkpoint.lines().nth(2).unwrap_or_default();
-        let steps = [
-            (
-                "keys",
-                format!(
-                    "Ed25519 key {}…, kept encrypted; a trust root names it",
-                    &key_id.get(..16).unwrap_or_default()
-                ),
-            ),
-            (
-                "record",
-                format!(
-                    "{} spans from an OpenTelemetry exporter, {} of them with a file, in SQLite, each receipt after its fsync",
-                    self.recorded, self.attachments
-                ),
-            ),
-            (
-                "seal",
-                format!(
-                    "{} segments of {} envelopes, each seal signed, each linked to the one before",
-                    self.segments.len(),
-                    counts.join(", ")
-                ),
-            ),
-            (
-                "checkpoint",
-                format!(
-                    "RFC 6962 tree of {}, root {root}, signed",
-                    self.bundle_number("tree_size")
-                ),
-            ),
-            (
-                "bundle",
-                format!(
-                    "{} bytes: {} envelopes, {} attachments, proofs, manifest",
-                    self.bundle_number("size_bytes"),
-                    self.bundle_number("envelope_count"),
-                    self.bundle_number("attachment_count")
-                ),
+        let id = key_id.get(..16).unwrap_or_default();
+        let number = |member| self.bundle_number(member);
+        let (count, sizes) = (self.segments.len(), sizes.join(", "));
+        let texts = [
+            say!(at, demo.keys, id = id),
+            say!(at, demo.record, count = self.recorded, files = self.attachments),
+            say!(at, demo.seal, count = count, sizes = sizes),
+            say!(at, demo.checkpoint, size = number("tree_size"), root = root),
+            say!(
+                at,
+                demo.bundle,
+                bytes = number("size_bytes"),
+                envelopes = number("envelope_count"),
+                attachments = number("attachment_count")
             ),
         ];
-        for (number, (name, text)) in steps.iter().enumerate() {
-            page.pieces(&[
-                (Tone::Strong, &format!("{}  {name:<11}", number + 1)),
-                (Tone::Plain, text),
-            ])?;
+        for (number, text) in (1..).zip(&texts) {
+            page.pieces(&[(Tone::Strong, &step(number, at)), (Tone::Plain, text)])?;
         }
         Ok(())
     }
 
     fn print_verdict(&self, page: &mut Page<'_>) -> io::Result<()> {
         let tone = if self.succeeded_honestly() { Tone::Good } else { Tone::Bad };
+        let at = page.locale();
         page.pieces(&[
-            (Tone::Strong, "6  verify     "),
-            (Tone::Plain, "offline, with nothing but the bundle and the trust root: "),
+            (Tone::Strong, &step(6, at)),
+            (Tone::Plain, say!(at, demo.verify)),
+            (Tone::Plain, ": "),
             (tone, &self.verdict),
         ])?;
         page.line("")?;
         for line in &self.answers {
             page.pieces(&[
-                (Tone::Plain, &format!("     {:<14}", line.question)),
+                (Tone::Plain, "     "),
+                (Tone::Plain, &texts::question::WIDTH.pad(at, line.asked(at), 2)),
                 (Tone::Strong, &format!("{:<11}", line.answer)),
-                (Tone::Faint, line.meaning),
+                (Tone::Faint, line.meaning(at)),
             ])?;
         }
         page.line("")
     }
 
     fn print_attacks(&self, page: &mut Page<'_>) -> io::Result<()> {
-        page.pieces(&[
-            (Tone::Strong, "7  attack     "),
-            (Tone::Plain, "copies of the bundle and of the database, by somebody without the key"),
-        ])?;
+        let at = page.locale();
+        page.pieces(&[(Tone::Strong, &step(7, at)), (Tone::Plain, say!(at, demo.attack))])?;
         page.line("")?;
         for attack in &self.attacks {
-            let (tone, caught) =
-                if attack.caught { (Tone::Good, "caught") } else { (Tone::Bad, "NOT CAUGHT") };
+            let (tone, caught) = match attack.caught {
+                true => (Tone::Good, say!(at, demo.caught)),
+                false => (Tone::Bad, say!(at, demo.not_caught)),
+            };
+            let by = say!(
+                at,
+                demo.caught_by,
+                layer = attack.layer,
+                phase = attack.phase,
+                code = attack.code
+            );
+            let name = format!("demo {}", attack.name);
             page.pieces(&[
                 (Tone::Plain, &format!("     {:<23}", attack.name)),
-                (Tone::Plain, attack.story),
+                (Tone::Plain, texts::ATTACK.text(at, &name)),
             ])?;
             page.pieces(&[
                 (tone, &format!("       {caught}")),
-                (
-                    Tone::Plain,
-                    &format!(" by {}, phase {}: {}", attack.layer, attack.phase, attack.code),
-                ),
+                (Tone::Plain, &format!(" {by}")),
                 (Tone::Faint, &format!("  ({})", attack.place)),
             ])?;
         }
@@ -361,16 +373,24 @@ impl Story {
     fn print_limits(&self, page: &mut Page<'_>) -> io::Result<()> {
         let caught = self.attacks.iter().filter(|attack| attack.caught).count();
         let tone = if self.all_caught { Tone::Good } else { Tone::Bad };
-        page.pieces(&[(tone, &format!("{caught} of {} attacks caught.", self.attacks.len()))])?;
+        let (at, count) = (page.locale(), self.attacks.len());
+        page.pieces(&[(tone, &say!(at, demo.caught_count, caught = caught, count = count))])?;
         page.line("")?;
-        page.pieces(&[(Tone::Strong, "What this does not prove")])?;
-        page.line("  Whoever holds the signing key can sign another history, until somebody else has seen a checkpoint.")?;
-        page.line("  Nobody outside has witnessed the times. What the agent never reported was never recorded.")?;
+        page.pieces(&[(Tone::Strong, say!(at, demo.limits))])?;
+        page.line(&format!("  {}", say!(at, demo.limit_key)))?;
+        page.line(&format!("  {}", say!(at, demo.limit_time)))?;
         if let Some(kept) = &self.kept {
             page.line("")?;
-            page.pieces(&[(Tone::Strong, "Kept in "), (Tone::Plain, &kept.display().to_string())])?;
+            let path = kept.display().to_string();
+            page.pieces(&[
+                (Tone::Strong, say!(at, demo.kept)),
+                (Tone::Plain, " "),
+                (Tone::Plain, &path),
+            ])?;
             page.line("  recorder.db, refund-desk.recorder.zip, trust-root.json, signer-key.pem, signer-passphrase")?;
-            page.line("  Verify it yourself: recorder bundle verify refund-desk.recorder.zip --trust-root trust-root.json")?;
+            let command =
+                "recorder bundle verify refund-desk.recorder.zip --trust-root trust-root.json";
+            page.line(&format!("  {}", say!(at, demo.verify_yourself, command = command)))?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use recorder_verify::VerifyError;
 use super::{Failure, chain};
 use crate::adapter_key::AdapterKeyError;
 use crate::demo::DemoError;
-use crate::i18n::{Locale, say};
+use crate::i18n::{Locale, say, texts};
 use crate::passphrase::PassphraseError;
 use crate::settings::{DEV_SEED_VARIABLE, Origin, SettingsError};
 use crate::signer::SignerError;
@@ -68,7 +68,8 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
             say!(at, failure.unsound, layer = layer, detail = detail)
         }
         Failure::BundleRefused(finding) => {
-            let (place, meaning) = (finding.place(), finding.code().meaning());
+            let meaning = texts::FINDING.text(at, finding.code().code());
+            let place = finding.place();
             let detail = finding.detail();
             say!(at, failure.bundle_refused, place = place, meaning = meaning, detail = detail)
         }

@@ -11,7 +11,7 @@ use recorder_verify::{
 use super::html::Html;
 use super::words::{self, AnswerWords, Circumstances, Weight};
 use super::{Facts, ROWS_MAX};
-use crate::i18n::{Locale, say};
+use crate::i18n::{Locale, say, texts};
 
 /// Writes all sections.
 pub(crate) fn write(facts: &Facts<'_>, html: &mut Html<'_>) -> io::Result<()> {
@@ -269,7 +269,8 @@ impl<'a> Page<'a> {
             };
             let code = finding.code();
             let place = finding.place().to_string();
-            html.row(&[code.code(), weight, &place, code.meaning(), finding.detail()])?;
+            let meaning = texts::FINDING.text(at, code.code());
+            html.row(&[code.code(), weight, &place, meaning, finding.detail()])?;
         }
         html.end_table()?;
         let rest = beyond(self.facts.report.finding_count(), findings.len());

@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::{answer, label, question};
-use crate::i18n::{Locale, Plain, say};
+use crate::i18n::{Locale, Plain, say, texts};
 use crate::kept_heads::KeptHeads;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
@@ -371,7 +371,8 @@ impl Verified {
                 (tone, finding.code().code()),
                 (Tone::Faint, &place),
             ])?;
-            page.line(&format!("      {} ({})", finding.code().meaning(), finding.detail()))?;
+            let meaning = texts::FINDING.text(page.locale(), finding.code().code());
+            page.line(&format!("      {meaning} ({})", finding.detail()))?;
         }
         let listed = self.findings.len() as u64;
         match self.finding_count.saturating_sub(listed) {

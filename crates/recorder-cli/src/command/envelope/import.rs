@@ -26,6 +26,7 @@ use super::record::repeated_time;
 use crate::command::ingest::{Ingested, Refusal};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::i18n::{Locale, say};
 use crate::lines::{Line, Lines};
 use crate::progress::Progress;
 
@@ -77,13 +78,15 @@ impl Import {
             receipts,
             fresh_ids: 0,
             records: 0,
+            locale: context.locale(),
             imported: Ingested::default(),
         };
         if self.input == Path::new("-") {
-            let progress = Progress::bytes(&context.output, "importing", None);
+            let progress =
+                Progress::bytes(&context.output, say!(context.locale(), import.progress), None);
             let mut lines = Lines::new(io::stdin().lock(), LINE_BYTES_MAX);
             if importer.import(&mut lines, &progress)? == Flow::Stop {
-                context.output.note("a line is refused: what follows it is counted, not recorded");
+                context.output.note(say!(context.locale(), import.line_refused));
                 importer.records += lines.count_rest().map_err(Failure::Input)?;
             }
             importer.conclude(None);
@@ -91,10 +94,8 @@ impl Import {
             importer.import_file(context, &self.input)?;
         }
         if importer.fresh_ids > 0 {
-            context.output.note(&format!(
-                "{} records had no envelope_id; importing them again would record them again",
-                importer.fresh_ids
-            ));
+            let count = importer.fresh_ids;
+            context.output.note(&say!(context.locale(), import.no_ids, count = count));
         }
         context.output.answer(&importer.imported)?;
         Ok(if importer.imported.error.is_some() { Exit::Refused } else { Exit::Done })
@@ -138,6 +139,7 @@ struct Importer<'a> {
     receipts: Option<File>,
     fresh_ids: u64,
     records: u64,
+    locale: Locale,
     imported: Ingested,
 }
 
@@ -155,7 +157,11 @@ impl Importer<'_> {
         let size_bytes = file.metadata().map_err(failed)?.len();
         let mut records = None;
         if self.policy == Policy::StrictFail {
-            let progress = Progress::bytes(&context.output, "checking", Some(size_bytes));
+            let progress = Progress::bytes(
+                &context.output,
+                say!(self.locale, import.checking),
+                Some(size_bytes),
+            );
             let (recorder, stream) = (self.recorder, self.stream);
             let refuse = |refused: &Refused| self.imported.note(refused.anomaly());
             let input = BufReader::new(&file);
@@ -163,7 +169,11 @@ impl Importer<'_> {
             file.rewind().map_err(failed)?;
         }
         if self.imported.anomalies.is_empty() {
-            let progress = Progress::bytes(&context.output, "importing", Some(size_bytes));
+            let progress = Progress::bytes(
+                &context.output,
+                say!(self.locale, import.progress),
+                Some(size_bytes),
+            );
             self.import(&mut Lines::new(BufReader::new(&file), LINE_BYTES_MAX), &progress)?;
         }
         self.conclude(records);
@@ -176,11 +186,9 @@ impl Importer<'_> {
         let recorded = imported.accepted + imported.replayed;
         imported.rejected = records.unwrap_or(self.records).saturating_sub(recorded);
         if self.policy == Policy::StrictFail && !imported.anomalies.is_empty() {
-            let message = format!(
-                "the input holds lines that are refused; {recorded} records are recorded, \
-                 {} are not",
-                imported.rejected
-            );
+            let rejected = imported.rejected;
+            let message =
+                say!(self.locale, import.holds_refused, recorded = recorded, rejected = rejected);
             let exit_code = Exit::Refused.code();
             imported.error = Some(Refusal { code: "import_refused", message, exit_code });
         }
