@@ -6,4 +6,5 @@
 )]
 
 mod captures;
+mod damage;
 mod pack;
