@@ -1,6 +1,7 @@
 //! One file per thing that is measured.
 
 mod canonical;
+mod decision_gate;
 mod ingest;
 pub(crate) mod memory;
 mod store;
@@ -25,12 +26,13 @@ pub(crate) struct Session {
 type Lane = fn(&Session) -> anyhow::Result<Vec<Row>>;
 
 /// All lanes, in the order of the table.
-pub(crate) const ALL: [(&str, Lane); 5] = [
+pub(crate) const ALL: [(&str, Lane); 6] = [
     ("ingest", ingest::run),
     ("canonical", canonical::run),
     ("verify", verify::run),
     ("memory", memory::run),
     ("store", store::run),
+    ("decision_gate", decision_gate::run),
 ];
 
 /// Their names.

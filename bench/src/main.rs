@@ -8,6 +8,7 @@ mod arguments;
 mod clock;
 mod corpus;
 mod data;
+mod decision_gate;
 mod floor_archive;
 mod floor_database;
 mod lane;

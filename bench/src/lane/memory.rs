@@ -42,12 +42,16 @@ fn peak_mib(archive: &Path) -> anyhow::Result<f64> {
     Ok(kibibytes.trim().parse::<f64>()? / 1024.0)
 }
 
-/// What the child does: verifies, and prints the most memory that it held, in KiB.
+/// What the child does: the task of another lane, or verifies and prints the most memory that it held, in KiB.
 pub(crate) fn child(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let task = arguments.next().context("child needs a task")?;
+    let path = arguments.next().context("child needs a file")?;
+    let path = Path::new(&path);
+    if task == "decision-gate" {
+        return super::decision_gate::child(path);
+    }
     anyhow::ensure!(task == "verify", "child knows no {task}");
-    let path = arguments.next().context("child verify needs a file")?;
-    verification::run(Path::new(&path), Signing::Checkpoints, 1)?;
+    verification::run(path, Signing::Checkpoints, 1)?;
     println!("{}", peak_memory_kib()?);
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::document::{DOCUMENT_BYTES_MAX, INVALID, TOO_LARGE};
 use crate::finding::Code;
 use crate::map::exchange::TOOLS;
-use crate::map::wrong::{MISMATCH, REJECTED};
+use crate::map::wrong::{MISMATCH, MORE_REJECTED, REJECTED};
 use crate::map::{PAYLOAD_INVALID, RECORD_INVALID, RECORD_TIME_INVALID};
 use crate::{ADAPTER_ID, BOUNDS, MAPPING_VERSION, REDACTION_POLICY};
 
@@ -102,6 +102,11 @@ fn codes() -> Value {
         (RECORD_INVALID, "an exchange cannot be read as one", "record"),
         (RECORD_TIME_INVALID, "a record has no time of the source", "record"),
         (PAYLOAD_INVALID, "a record cannot be held by evidence", "record"),
+        (
+            MORE_REJECTED,
+            "records were rejected beyond the 4,096 that have an envelope each",
+            "record",
+        ),
         ("record_too_large", "a record is larger than the bound", "record"),
         ("too_deep", "a record nests deeper than the bound", "record"),
         ("too_many_items", "a list of a record is longer than the bound", "record"),

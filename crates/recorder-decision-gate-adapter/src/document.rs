@@ -9,7 +9,7 @@ use base64::Engine as _;
 use recorder_envelope::adapter::Anomaly;
 
 use crate::finding::Code;
-use crate::json::{Node, split_first, split_list, split_object};
+use crate::json::{Node, PARTS_MAX, split_first, split_list, split_object};
 use crate::runpack::Runpack;
 
 /// Bytes of a document, refused before any of it is read.
@@ -73,6 +73,9 @@ fn lines(text: &str) -> Result<Document<'_>, Anomaly> {
     let mut exchanges = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let path = format!("line {}", index + 1);
+        if exchanges.len() == PARTS_MAX {
+            return Err(invalid(&path, "too many lines"));
+        }
         split_object(line).map_err(|fault| invalid(&path, fault))?;
         exchanges.push(line);
     }

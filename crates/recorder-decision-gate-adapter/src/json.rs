@@ -9,8 +9,11 @@ use std::borrow::Cow;
 /// Objects and arrays open at once, as many as the source's own reader takes.
 const DEPTH_MAX: usize = 127;
 
-/// Values in one tree. A value takes some hundred bytes at most, so a tree stays under 100 MiB.
-const VALUES_MAX: u32 = 1 << 20;
+/// Values in one tree. A value takes some hundred bytes at most, so a tree stays under 64 MiB.
+const VALUES_MAX: u32 = 1 << 19;
+
+/// Parts that a text is split into. A record of the source has some hundred bytes, so this is far more than any list has.
+pub(crate) const PARTS_MAX: usize = 1 << 16;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +118,7 @@ pub(crate) fn split_object(text: &str) -> Result<Vec<(Cow<'_, str>, &str)>, Json
     let mut members = Vec::new();
     reader.byte(b'{', "expected an object")?;
     reader.members(|reader, name| {
+        reader.check_parts(members.len())?;
         members.push((name, reader.skip()?));
         Ok(())
     })?;
@@ -130,6 +134,7 @@ pub(crate) fn split_list(text: &str) -> Result<Vec<&str>, JsonFault> {
     let mut items = Vec::new();
     reader.byte(b'[', "expected a list")?;
     reader.items(|reader| {
+        reader.check_parts(items.len())?;
         items.push(reader.skip()?);
         Ok(())
     })?;
@@ -197,6 +202,10 @@ impl<'a> Reader<'a> {
     fn finish(&mut self) -> Result<(), JsonFault> {
         self.white();
         if self.at == self.text.len() { Ok(()) } else { Err(self.fault("bytes follow the value")) }
+    }
+
+    fn check_parts(&self, count: usize) -> Result<(), JsonFault> {
+        if count < PARTS_MAX { Ok(()) } else { Err(self.fault("too many parts")) }
     }
 
     /// Reads a value without keeping it.
@@ -460,9 +469,11 @@ mod tests {
         assert_eq!(refused(&deep(128)), "nested too deeply at byte 127");
         assert_eq!(refused(&"[".repeat(100_000)), "nested too deeply at byte 127");
         assert!(split_list(&format!("[{}]", "[".repeat(100_000))).is_err());
-        let many = format!("[{}1]", "1,".repeat(1 << 20));
-        assert!(refused(&many).starts_with("too many values"));
-        assert_eq!(split_list(&many).unwrap().len(), (1 << 20) + 1);
+        let many = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        assert!(refused(&many(1 << 19)).starts_with("too many values"));
+        assert!(Node::parse(&many((1 << 19) - 1)).is_ok());
+        assert_eq!(split_list(&many(1 << 16)).unwrap().len(), 1 << 16);
+        assert!(split_list(&many((1 << 16) + 1)).is_err());
     }
 
     #[test]

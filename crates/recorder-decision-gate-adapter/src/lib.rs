@@ -210,6 +210,7 @@ impl<'p> Checked<'p> {
         if let Some(pack) = runpack {
             self.map_runpack(pack, &mut mapper);
         }
+        mapper.more_rejected();
         mapper.findings(&self.findings);
         mapper.intake.finish()
     }

@@ -106,6 +106,8 @@ pub(crate) struct Mapper<'s> {
     pub(crate) last: Option<SourceTime>,
     /// The codes for which records were rejected.
     rejected: BTreeSet<&'static str>,
+    /// How many were.
+    rejected_count: u64,
     scratch: Vec<u8>,
 }
 
@@ -152,6 +154,7 @@ impl<'s> Mapper<'s> {
             document,
             last: None,
             rejected: BTreeSet::new(),
+            rejected_count: 0,
             scratch: Vec::new(),
         }
     }

@@ -11,19 +11,37 @@ use crate::finding::{Code, Findings};
 pub(crate) const MISMATCH: &str = "decision_gate.integration.runpack_integrity_mismatch";
 pub(crate) const REJECTED: &str = "decision_gate.integration.record_rejected";
 
+/// Rejected records that have an envelope each. Whoever writes the input could ask for one every other byte.
+const REJECTED_MAX: u64 = 4096;
+
+/// The code of the one envelope that counts the rest.
+pub(crate) const MORE_REJECTED: &str = "more_records_rejected";
+
 impl Mapper<'_> {
     /// Reports a record that gives no envelope. What it held is kept as a keyed digest at most.
     pub(crate) fn reject(&mut self, anomaly: Anomaly, text: &str) {
         let digest = self.redaction.pseudonym(text).map(|digest| names::hex(&digest));
         self.rejected.insert(anomaly.code);
         self.intake.reject(anomaly.clone());
-        self.evidence(REJECTED, &anomaly, digest.as_deref(), text.len() as u64);
+        self.rejected_count += 1;
+        if self.rejected_count <= REJECTED_MAX {
+            self.evidence(REJECTED, &anomaly, digest.as_deref(), text.len() as u64);
+        }
     }
 
     /// Reports a manifest that cannot be read.
     pub(crate) fn reject_manifest(&mut self, text: &str) {
         let code = Code::ManifestInvalid;
         self.reject(Anomaly::new(code.name(), "manifest", code.meaning()), text);
+    }
+
+    /// Counts the rejected records that have no envelope of their own.
+    pub(crate) fn more_rejected(&mut self) {
+        let more = self.rejected_count.saturating_sub(REJECTED_MAX);
+        if more > 0 {
+            let detail = "records were rejected beyond those that have an envelope each";
+            self.evidence(REJECTED, &Anomaly::new(MORE_REJECTED, "input", detail), None, more);
+        }
     }
 
     /// Reports each code that was found, but for those for which records were rejected by name.

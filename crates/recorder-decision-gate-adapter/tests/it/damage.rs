@@ -488,7 +488,7 @@ fn a_manifest_that_is_none_is_named_and_nothing_is_concluded_from_it() {
     let pack = Pack::sample();
     let good = serde_json::to_string(&pack.manifest).unwrap();
     for bytes in [
-        good[..good.len() / 2].as_bytes().to_vec(),
+        good.as_bytes()[..good.len() / 2].to_vec(),
         good.replacen("\"run_id\"", "\"run_id\":\"first\",\"run_id\"", 1).into_bytes(),
         format!("\u{feff}{good}").into_bytes(),
         b"[]".to_vec(),

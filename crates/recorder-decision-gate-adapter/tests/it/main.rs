@@ -7,4 +7,7 @@
 
 mod captures;
 mod damage;
+mod hostile;
 mod pack;
+mod properties;
+mod vectors;

@@ -221,114 +221,110 @@ impl Pack {
 }
 
 fn artifacts() -> BTreeMap<&'static str, Value> {
-    let json_payload =
-        json!({"kind": "json", "value": {"password": "hunter2", "ssn": "123-45-6789"}});
-    let bytes_payload = json!({"kind": "bytes", "bytes": [0, 255, 7]});
+    BTreeMap::from([
+        ("scenario_spec", scenario_spec()),
+        ("triggers", triggers()),
+        ("gate_evals", gate_evals()),
+        ("decisions", decisions()),
+        ("packets", packets()),
+        ("submissions", submissions()),
+        ("tool_calls", tool_calls()),
+        ("verifier_report", json!({"checked_files": 7, "errors": [], "status": "pass"})),
+    ])
+}
+
+fn scenario_spec() -> Value {
+    let query = json!({"provider_id": "env", "check_id": "get", "params": {"key": "SECRET_NAME"}});
+    let condition = json!({"condition_id": "a", "comparator": "equals", "policy_tags": [],
+        "expected": "top-secret-value", "query": query});
+    json!({"scenario_id": "scenario-1", "namespace_id": 3, "spec_version": "v1", "default_tenant_id": 2,
+        "policies": [], "schemas": [], "stages": [], "conditions": [condition]})
+}
+
+fn bytes_payload() -> Value {
+    json!({"kind": "bytes", "bytes": [0, 255, 7]})
+}
+
+fn triggers() -> Value {
+    let event = |id: &str, kind: &str, source: &str, at: u64, payload: &Value| {
+        json!({"trigger_id": id, "tenant_id": 2, "namespace_id": 3, "run_id": "run-1", "kind": kind,
+            "time": time(at), "source_id": source, "payload": payload, "correlation_id": "corr-1"})
+    };
+    json!([
+        {"seq": 1, "event": event("trigger-1", "agent_request_next", "agent-1", 100, &Value::Null)},
+        {"seq": 2, "event": event("trigger-2", "tick", "system", 200, &bytes_payload())},
+    ])
+}
+
+fn gate_evals() -> Value {
+    let result = |value: Value, hash: Value| {
+        json!({"value": value, "lane": "verified", "error": null, "evidence_hash": hash,
+            "evidence_ref": {"uri": "dg+file://root/report.json"}, "signature": null,
+            "evidence_anchor": {"anchor_type": "env", "anchor_value": "SECRET_NAME"},
+            "content_type": "application/json"})
+    };
+    let text = json!("top-secret-value");
+    let of_text = result(json!({"kind": "json", "value": text}), digest_of(&text));
+    let of_bytes = result(json!({"kind": "bytes", "value": [1, 2, 3]}), digest(&[1, 2, 3]));
+    let evidence = json!([
+        {"condition_id": "a", "status": "True", "result": of_text},
+        {"condition_id": "b", "status": "True", "result": of_bytes},
+        {"condition_id": "c", "status": "Unknown", "result": result(Value::Null, Value::Null)},
+    ]);
+    json!([{"trigger_id": "trigger-1", "stage_id": "one", "evidence": evidence,
+        "evaluation": {"gate_id": "gate-1", "status": "True", "trace": []}}])
+}
+
+fn decisions() -> Value {
+    let decision = |seq: u64, trigger: &str, outcome: Value, at: u64| {
+        json!({"decision_id": format!("decision-{seq}"), "seq": seq, "trigger_id": trigger,
+            "stage_id": "one", "decided_at": time(at), "outcome": outcome, "correlation_id": null})
+    };
+    let advance =
+        json!({"kind": "advance", "from_stage": "one", "to_stage": "two", "timeout": false});
+    let complete = json!({"kind": "complete", "stage_id": "two"});
+    json!([decision(1, "trigger-1", advance, 100), decision(2, "trigger-2", complete, 200)])
+}
+
+fn packets() -> Value {
+    let value = json!({"password": "hunter2", "ssn": "123-45-6789"});
+    let envelope = json!({
+        "scenario_id": "scenario-1", "run_id": "run-1", "stage_id": "one", "packet_id": "packet-1",
+        "schema_id": "schema-1", "content_type": "application/json", "content_hash": digest_of(&value),
+        "visibility": {"labels": [], "policy_tags": []}, "expiry": null, "correlation_id": null,
+        "issued_at": time(200)});
+    let target = json!({"kind": "agent", "agent_id": "agent-1"});
+    let receipt = json!({"dispatch_id": "mcp-packet-1", "target": target, "dispatcher": "mcp",
+        "receipt_hash": digest_of(&envelope), "dispatched_at": time(200)});
+    json!([{"envelope": envelope, "payload": {"kind": "json", "value": value}, "receipts": [receipt],
+        "decision_id": "decision-2"}])
+}
+
+fn submissions() -> Value {
     let reference = digest(b"elsewhere");
     let external = json!({"kind": "external", "content_ref": {
         "uri": "https://files.example/a?sig=abc", "content_hash": reference, "encryption": null}});
-    let event = |id: &str, kind: &str, source: &str, at: u64, payload: &Value| {
-        json!({
-        "trigger_id": id, "tenant_id": 2, "namespace_id": 3, "run_id": "run-1", "kind": kind,
-        "time": time(at), "source_id": source, "payload": payload, "correlation_id": "corr-1"})
+    let submission = |id: &str, payload: &Value, hash: &Value, at: u64| {
+        json!({"submission_id": id, "run_id": "run-1", "payload": payload, "content_type": "text/plain",
+            "content_hash": hash, "submitted_at": time(at), "correlation_id": null})
     };
-    let result = |value: Value, hash: Value| {
-        json!({
-        "value": value, "lane": "verified", "error": null, "evidence_hash": hash,
-        "evidence_ref": {"uri": "dg+file://root/report.json"}, "signature": null,
-        "evidence_anchor": {"anchor_type": "env", "anchor_value": "SECRET_NAME"},
-        "content_type": "application/json"})
-    };
-    let evidence = json!([
-        {"condition_id": "a", "status": "True",
-         "result": result(json!({"kind": "json", "value": "top-secret-value"}), digest_of(&json!("top-secret-value")))},
-        {"condition_id": "b", "status": "True",
-         "result": result(json!({"kind": "bytes", "value": [1, 2, 3]}), digest(&[1, 2, 3]))},
-        {"condition_id": "c", "status": "Unknown", "result": result(Value::Null, Value::Null)},
-    ]);
-    let envelope = json!({
-        "scenario_id": "scenario-1", "run_id": "run-1", "stage_id": "one", "packet_id": "packet-1",
-        "schema_id": "schema-1", "content_type": "application/json",
-        "content_hash": digest_of(&json_payload["value"]),
-        "visibility": {"labels": [], "policy_tags": []}, "expiry": null, "correlation_id": null,
-        "issued_at": time(200)});
-    let receipt = json!({"dispatch_id": "mcp-packet-1", "target": {"kind": "agent", "agent_id": "agent-1"},
-        "receipt_hash": digest_of(&envelope), "dispatched_at": time(200), "dispatcher": "mcp"});
-    let submission = |id: &str, payload: &Value, hash: Value, at: u64| {
-        json!({
-        "submission_id": id, "run_id": "run-1", "payload": payload, "content_type": "text/plain",
-        "content_hash": hash, "submitted_at": time(at), "correlation_id": null})
-    };
-    let decision = |seq: u64, trigger: &str, outcome: Value, at: u64| {
-        json!({
-        "decision_id": format!("decision-{seq}"), "seq": seq, "trigger_id": trigger, "stage_id": "one",
-        "decided_at": time(at), "outcome": outcome, "correlation_id": null})
-    };
+    json!([
+        submission("submission-1", &bytes_payload(), &digest(&[0, 255, 7]), 50),
+        submission("submission-2", &external, &reference, 60),
+    ])
+}
+
+fn tool_calls() -> Value {
     let conflict =
         json!({"code": "submission_conflict", "message": "/secret/place", "details": null});
-    let call = |n: u64, method: &str, request: Value, response: Value, error: &Value| {
-        json!({
-        "call_id": format!("call-{n}"), "method": method, "request_hash": request,
-        "response_hash": response, "called_at": time(n * 100), "correlation_id": null, "error": error})
+    let call = |n: u64, method: &str, request: &Value, response: &Value, error: &Value| {
+        json!({"call_id": format!("call-{n}"), "method": method, "request_hash": digest_of(request),
+            "response_hash": digest_of(response), "called_at": time(n * 100),
+            "correlation_id": null, "error": error})
     };
-    let next = digest_of(&next_request());
-    let submit = digest_of(&submit_request());
-    BTreeMap::from([
-        (
-            "scenario_spec",
-            json!({
-                "scenario_id": "scenario-1", "namespace_id": 3, "spec_version": "v1", "default_tenant_id": 2,
-                "policies": [], "schemas": [], "stages": [],
-                "conditions": [{"condition_id": "a", "comparator": "equals", "expected": "top-secret-value",
-                    "policy_tags": [], "query": {"provider_id": "env", "check_id": "get", "params": {"key": "SECRET_NAME"}}}],
-            }),
-        ),
-        (
-            "triggers",
-            json!([
-                {"seq": 1, "event": event("trigger-1", "agent_request_next", "agent-1", 100, &Value::Null)},
-                {"seq": 2, "event": event("trigger-2", "tick", "system", 200, &bytes_payload)},
-            ]),
-        ),
-        (
-            "gate_evals",
-            json!([
-                {"trigger_id": "trigger-1", "stage_id": "one", "evidence": evidence,
-                 "evaluation": {"gate_id": "gate-1", "status": "True", "trace": []}},
-            ]),
-        ),
-        (
-            "decisions",
-            json!([
-                decision(
-                    1,
-                    "trigger-1",
-                    json!({"kind": "advance", "from_stage": "one", "to_stage": "two", "timeout": false}),
-                    100
-                ),
-                decision(2, "trigger-2", json!({"kind": "complete", "stage_id": "two"}), 200),
-            ]),
-        ),
-        (
-            "packets",
-            json!([{"envelope": envelope, "payload": json_payload, "receipts": [receipt],
-            "decision_id": "decision-2"}]),
-        ),
-        (
-            "submissions",
-            json!([
-                submission("submission-1", &bytes_payload, digest(&[0, 255, 7]), 50),
-                submission("submission-2", &external, reference.clone(), 60),
-            ]),
-        ),
-        (
-            "tool_calls",
-            json!([
-                call(1, "scenario.next", next, digest_of(&next_answer()), &Value::Null),
-                call(2, "scenario.submit", submit, digest_of(&conflict), &conflict),
-            ]),
-        ),
-        ("verifier_report", json!({"checked_files": 7, "errors": [], "status": "pass"})),
+    json!([
+        call(1, "scenario.next", &next_request(), &next_answer(), &Value::Null),
+        call(2, "scenario.submit", &submit_request(), &conflict, &conflict),
     ])
 }
 
