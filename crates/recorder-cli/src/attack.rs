@@ -8,6 +8,7 @@ pub(crate) mod bundle;
 pub(crate) mod database;
 pub(crate) mod forgery;
 pub(crate) mod judge;
+mod rotation;
 pub(crate) mod target;
 pub(crate) mod victim;
 

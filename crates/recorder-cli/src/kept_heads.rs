@@ -1,7 +1,9 @@
 //! The newest checkpoint of each log of which a bundle verified here: an auditor's own memory.
 //!
-//! One note a file, for each pair of origin and key. A head counts only under a key of the trust root that is given
-//! now: nothing that a bundle says of itself chooses which head it is compared with. Deliberately absent: forgetting.
+//! One note a file, for each pair of origin and key of a trust root. A head counts only under a key of the trust root
+//! that is given now: nothing that a bundle says of itself chooses which head it is compared with. Where rotations led
+//! from that key to the one that signed, the file begins with the latter: so a fork by an old key that leaked is held
+//! against the heads of the keys that followed. Deliberately absent: forgetting.
 
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use recorder_core::hash::{KeyId, sha256};
 use recorder_core::identity::StreamId;
 use recorder_core::limits::CHECKPOINT_BYTES_MAX;
 use recorder_envelope::checkpoint::{self, SignedCheckpoint};
+use recorder_envelope::signing::PublicKey;
 use recorder_envelope::trust_root::TrustRoot;
 use recorder_fs::{CasFile, FileError, Swap};
 use recorder_verify::{Authenticity, Report, Verdict};
@@ -24,14 +27,27 @@ const HEADS_MAX: usize = 10_000;
 /// A head as it is kept.
 struct Kept {
     name: String,
+    file: Vec<u8>,
     note: Vec<u8>,
     head: SignedCheckpoint,
 }
 
+/// How the name of a head's file ends, by who signed it.
+#[derive(Clone, Copy)]
+enum Signed {
+    /// A key of the trust root.
+    ByRoot,
+    /// A key that rotations led to from one.
+    ByFollower,
+}
+
+/// The public key before the note of a follower, as hex digits, and the line's end.
+const KEY_LINE_BYTES: usize = 65;
+
 /// The kept heads that keys of one trust root signed.
 pub(crate) struct KeptHeads {
     directory: PathBuf,
-    keys: Vec<(KeyId, recorder_envelope::signing::PublicKey)>,
+    keys: Vec<(KeyId, PublicKey)>,
     kept: Vec<Kept>,
 }
 
@@ -61,23 +77,32 @@ impl KeptHeads {
     }
 
     fn file(&self, name: &str) -> CasFile {
-        CasFile::new(self.directory.join(name), CHECKPOINT_BYTES_MAX)
+        CasFile::new(self.directory.join(name), CHECKPOINT_BYTES_MAX + KEY_LINE_BYTES as u64)
     }
 
     /// Reads one head; one by a key that is not trusted now says nothing.
     fn read(&mut self, name: String) -> Result<(), Failure> {
-        let Some(note) = self.file(&name).read()? else { return Ok(()) };
-        let path = || self.directory.join(&name).display().to_string();
-        let head =
-            SignedCheckpoint::parse(&note).map_err(|_| Failure::KeptHead { path: path() })?;
-        let origin = head.checkpoint().origin();
-        let Some((_, key)) = self.keys.iter().find(|(id, _)| file_name(origin, id) == name) else {
-            return Ok(());
+        let Some(file) = self.file(&name).read()? else { return Ok(()) };
+        let refused =
+            || Failure::KeptHead { path: self.directory.join(&name).display().to_string() };
+        let (follower, note) = match name.ends_with(Signed::ByFollower.ending()) {
+            true => {
+                let (line, note) = file.split_at_checked(KEY_LINE_BYTES).ok_or_else(refused)?;
+                let line = line.strip_suffix(b"\n").and_then(|line| std::str::from_utf8(line).ok());
+                let key = line.and_then(|line| PublicKey::from_hex(line).ok());
+                (Some(key.ok_or_else(refused)?), note.to_vec())
+            }
+            false => (None, file.clone()),
         };
-        if head.verify_log_signature(key).is_err() {
-            return Err(Failure::KeptHead { path: path() });
+        let head = SignedCheckpoint::parse(&note).map_err(|_| refused())?;
+        let signed = if follower.is_some() { Signed::ByFollower } else { Signed::ByRoot };
+        let origin = head.checkpoint().origin();
+        let is_of = |id: &KeyId| file_name(origin, id, signed) == name;
+        let Some((_, root)) = self.keys.iter().find(|(id, _)| is_of(id)) else { return Ok(()) };
+        if head.verify_log_signature(&follower.unwrap_or(*root)).is_err() {
+            return Err(refused());
         }
-        self.kept.push(Kept { name, note, head });
+        self.kept.push(Kept { name, file, note, head });
         Ok(())
     }
 
@@ -123,24 +148,37 @@ impl KeptHeads {
             && !report.heads_doubted();
         let Some(new) = report.vouched_checkpoint().filter(|_| believed) else { return Ok(None) };
         let body = new.checkpoint();
-        let signed_by = self.keys.iter().find(|(_, key)| new.verify_log_signature(key).is_ok());
-        let Some((key_id, _)) = signed_by else { return Ok(None) };
-        let name = file_name(body.origin(), key_id);
+        let Some(by) = report.checkpoint_key() else { return Ok(None) };
+        let (signed, mut file) = match by.key.key_id() == by.rooted_in {
+            true => (Signed::ByRoot, String::new()),
+            false => (Signed::ByFollower, format!("{}\n", by.key.to_hex())),
+        };
+        file.push_str(&new.render());
+        let name = file_name(body.origin(), &by.rooted_in, signed);
         let before = self.kept.iter().find(|kept| kept.name == name);
         if before.is_some_and(|kept| kept.head.checkpoint().tree_size() >= body.tree_size()) {
             return Ok(None);
         }
         recorder_fs::create_private_directory(&self.directory)?;
-        let before = before.map(|kept| kept.note.as_slice());
-        let swap = self.file(&name).swap(before, new.render().as_bytes())?;
+        let before = before.map(|kept| kept.file.as_slice());
+        let swap = self.file(&name).swap(before, file.as_bytes())?;
         Ok(Some((swap, new)))
     }
 }
 
-fn file_name(origin: &str, key_id: &KeyId) -> String {
+impl Signed {
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::ByRoot => ".checkpoint",
+            Self::ByFollower => ".rotated",
+        }
+    }
+}
+
+fn file_name(origin: &str, key_id: &KeyId, signed: Signed) -> String {
     let text = format!("{origin}\n{key_id}");
     let mut name: String =
         sha256(&[text.as_bytes()]).iter().map(|byte| format!("{byte:02x}")).collect();
-    name.push_str(".checkpoint");
+    name.push_str(signed.ending());
     name
 }

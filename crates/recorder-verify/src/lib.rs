@@ -25,6 +25,7 @@ pub use contents::{Contents, Event, read_contents};
 pub use finding::{Finding, FindingCode, Findings, Phase, Place, Question, Severity};
 pub use inspect::{Inspection, inspect};
 pub use limits::{VerifyError, VerifyLimits};
+pub use phase::signatures::VouchingKey;
 pub use report::{PhaseSummary, Report, Subject, UsedKey};
 pub use source::ReadAt;
 pub use transcript::{Transcript, TranscriptInputs};

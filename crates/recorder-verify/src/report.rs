@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::container::Form;
 use crate::finding::{Finding, Findings, Phase};
 use crate::phase::Counts;
-use crate::phase::signatures::KeyUse;
+use crate::phase::signatures::{KeyUse, VouchingKey};
 use crate::verdict::{Answers, Outcome, Phases, Requirements, Verdict};
 
 /// What one phase has checked.
@@ -116,6 +116,11 @@ impl Report {
     pub fn vouched_checkpoint(&self) -> Option<&SignedCheckpoint> {
         let signatures = &self.phases.signatures;
         signatures.checkpoint().filter(|_| signatures.checkpoint_vouched())
+    }
+
+    /// The trusted key that signed the checkpoint, and the trust root's key that it goes back to.
+    pub fn checkpoint_key(&self) -> Option<VouchingKey> {
+        self.phases.signatures.checkpoint_key()
     }
 
     /// Whether the log was not shown to be the one, or to extend the one, under each head that was given or kept.

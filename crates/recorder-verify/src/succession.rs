@@ -26,6 +26,8 @@ use crate::phase::signatures::Trust;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reign {
     pub(crate) brought_in: Option<PublicKey>,
+    /// The key of the trust root that the chain of those who brought it in begins with.
+    pub(crate) rooted_in: Option<KeyId>,
     from: Option<u64>,
     until: Option<u64>,
 }
@@ -249,8 +251,10 @@ impl Walk<'_, '_> {
         let succession = &mut self.trust.succession;
         let until = &mut succession.reigns.entry(terms.old_key_id).or_default().until;
         *until = Some(until.unwrap_or(last).min(last));
+        let before = succession.reigns.get(&terms.old_key_id).and_then(|reign| reign.rooted_in);
         let reign = Reign {
             brought_in: vouched.then_some(terms.new_key),
+            rooted_in: vouched.then_some(before.unwrap_or(terms.old_key_id)),
             from: Some(terms.effective_position),
             until: None,
         };

@@ -1,13 +1,16 @@
 //! What can be done to a bundle. Every forger recomputes what needs no key, unless leaving it is the point.
 
+use recorder_core::hash::SealHash;
 use recorder_core::signature::Signature;
 use recorder_core::time::RecordedAt;
 use recorder_envelope::bundle::layout;
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::json::CanonicalPayload;
+use recorder_envelope::rotation::RotationTerms;
 use recorder_envelope::segment::SigningPromise;
 
 use super::forgery::{ForgedSegment, Forgery, ForgeryError, Members};
+use super::rotation;
 use super::victim::{forge_content, forge_payload};
 use super::{Attack, Deed, Hands, Needs, StoppedBy};
 
@@ -346,6 +349,37 @@ pub(crate) const ATTACKS: &[Attack] = &[
             forgery.resign(hands.own)
         }),
     ),
+    signatures(
+        "bundle_rotation_break_glass",
+        "end the key as if it were lost, by a rotation to one's own, and sign everything with that",
+        Deed::Bundle(|forgery, hands| {
+            rotation::put(forgery, None, hands.own, |_| ())?;
+            forgery.resign(hands.own)
+        }),
+    ),
+    insider(
+        "bundle_rotation_skipped",
+        "rotate with the stolen key to one's own, as if there had been a rotation before",
+        StoppedBy::Rules,
+        |forgery, hands| rotate(forgery, hands, |terms| terms.epoch += 1),
+    ),
+    insider(
+        "bundle_rotation_backdated",
+        "rotate with the stolen key to one's own, to hold for the event before too",
+        StoppedBy::Rules,
+        |forgery, hands| rotate(forgery, hands, |terms| terms.effective_position -= 1),
+    ),
+    insider(
+        "bundle_rotation_replayed",
+        "put in a rotation that both keys signed behind another seal",
+        StoppedBy::Rules,
+        |forgery, hands| {
+            rotate(forgery, hands, |terms| {
+                // Of a seal that stands elsewhere, as a rotation of another stream has it.
+                terms.predecessor_seal_hash = SealHash::from_bytes([7; 32]);
+            })
+        },
+    ),
     insider(
         "bundle_seal_signature_flipped",
         "change one bit of a seal's signature, and sign the manifest anew",
@@ -515,6 +549,13 @@ fn remanifest(forgery: &mut Forgery, hands: &Hands<'_>) -> Done {
     let key = hands.stolen.ok_or(ForgeryError::Absent("the signing key is not here"))?;
     forgery.resign_manifest(key);
     Ok(())
+}
+
+/// Rotates to a key of one's own with the stolen one, which goes on signing everything.
+fn rotate(forgery: &mut Forgery, hands: &Hands<'_>, edit: fn(&mut RotationTerms)) -> Done {
+    let stolen = hands.stolen.ok_or(ForgeryError::Absent("the signing key is not here"))?;
+    rotation::put(forgery, Some(stolen), hands.own, edit)?;
+    forgery.resign(stolen)
 }
 
 /// Makes the first event of the last segment say that from here on the attacker's key signs.

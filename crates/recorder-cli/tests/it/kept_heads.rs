@@ -99,3 +99,48 @@ fn a_kept_head_that_was_changed_is_refused_and_not_overlooked() {
     set_mode(&path, 0o644);
     assert_eq!(refusal(&verify(&sandbox, "new.zip", &[])), (5, "permissions_too_open"));
 }
+
+/// A fork by the first key, from before it was rotated away, of a recorder whose later heads an auditor saw.
+#[test]
+fn a_fork_by_a_key_that_was_rotated_away_is_named_by_the_heads_of_the_next() {
+    let sandbox = audited();
+    std::fs::copy(sandbox.path("trust-root.json"), sandbox.path("old-root.json")).unwrap();
+    for name in ["recorder.db", "recorder.db-wal", "recorder.db-shm", "recorder.toml"] {
+        if sandbox.path(name).exists() {
+            std::fs::copy(sandbox.path(name), sandbox.path(&format!("{name}.before"))).unwrap();
+        }
+    }
+    sandbox.json_ok(&["signer", "rotate"]);
+    sandbox.write("in.jsonl", drafts(5..8));
+    sandbox.json_ok(&["envelope", "import", "in.jsonl"]);
+    sandbox.json_ok(&["segment", "seal"]);
+    sandbox.json_ok(&["bundle", "build", "--all", "--output", "rotated.zip"]);
+    // The auditor has the first key alone, and follows the rotation.
+    let by_old =
+        |bundle: &str| sandbox.json(&["bundle", "verify", bundle, "--trust-root", "old-root.json"]);
+    assert_eq!(by_old("rotated.zip").0, 0);
+    let followers = std::fs::read_dir(sandbox.path(HEADS)).unwrap().map(|it| it.unwrap().path());
+    let follower =
+        followers.into_iter().find(|it| it.extension().is_some_and(|it| it == "rotated"));
+    let follower = follower.expect("the head of the second key is kept");
+    assert_eq!(by_old("rotated.zip").1["verdict"], "valid");
+    // Whoever has the first key goes on from before the rotation, as if there had been none.
+    for name in ["recorder.db", "recorder.db-wal", "recorder.db-shm", "recorder.toml"] {
+        let _ = std::fs::remove_file(sandbox.path(name));
+        if sandbox.path(&format!("{name}.before")).exists() {
+            std::fs::copy(sandbox.path(&format!("{name}.before")), sandbox.path(name)).unwrap();
+        }
+    }
+    std::fs::remove_dir_all(sandbox.path("guard")).unwrap();
+    sandbox.write("in.jsonl", drafts(20..30));
+    sandbox.json_ok(&["--adopt-head", "envelope", "import", "in.jsonl"]);
+    sandbox.json_ok(&["segment", "seal"]);
+    sandbox.json_ok(&["bundle", "build", "--all", "--output", "fork.zip"]);
+    let (code, answer) = by_old("fork.zip");
+    assert_eq!((code, codes(&answer)), (3, vec!["known_head_mismatch"]), "{answer}");
+    // Nobody else's key is taken for the follower.
+    let kept = std::fs::read_to_string(&follower).unwrap();
+    let digit = if kept.starts_with('0') { "1" } else { "0" };
+    std::fs::write(&follower, format!("{digit}{}", &kept[1..])).unwrap();
+    assert_eq!(refusal(&by_old("fork.zip")), (5, "kept_head_invalid"));
+}

@@ -191,10 +191,19 @@ pub struct SignaturesReport {
     counts: Counts,
     keys: BTreeSet<(KeyId, KeyUse)>,
     checkpoint: Option<SignedCheckpoint>,
-    checkpoint_vouched: bool,
+    checkpoint_key: Option<VouchingKey>,
     manifest_vouched: bool,
     last_seal_vouched: bool,
     envelopes_vouched: u64,
+}
+
+/// A key whose signature counted, and the key of the trust root that it goes back to: itself where that names it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct VouchingKey {
+    /// The key.
+    pub key: PublicKey,
+    /// The key of the trust root from which rotations led to it.
+    pub rooted_in: KeyId,
 }
 
 impl SignaturesReport {
@@ -203,7 +212,7 @@ impl SignaturesReport {
             counts: Counts::new(),
             keys: BTreeSet::new(),
             checkpoint: None,
-            checkpoint_vouched: false,
+            checkpoint_key: None,
             manifest_vouched: false,
             last_seal_vouched: false,
             envelopes_vouched: 0,
@@ -227,7 +236,12 @@ impl SignaturesReport {
 
     /// Whether a trusted key signed the checkpoint.
     pub fn checkpoint_vouched(&self) -> bool {
-        self.checkpoint_vouched
+        self.checkpoint_key.is_some()
+    }
+
+    /// The trusted key that signed the checkpoint.
+    pub fn checkpoint_key(&self) -> Option<VouchingKey> {
+        self.checkpoint_key
     }
 
     /// Whether a trusted key signed the manifest.
@@ -269,7 +283,7 @@ pub(crate) fn check(
     let promise = segments.promise();
     let mut heads = Heads { trust, findings, keys: BTreeSet::new(), verified: 0 };
     let manifest_vouched = heads.manifest(admitted, promise);
-    let checkpoint_vouched = heads.checkpoint(checkpoint.as_ref(), admitted, promise);
+    let checkpoint_key = heads.checkpoint(checkpoint.as_ref(), admitted, promise);
     let last_seal_vouched = heads.seals(segments);
     let Heads { mut keys, verified, findings, .. } = heads;
     let unknown = envelopes.unknown.iter().filter(|_| trust.names_signers());
@@ -279,7 +293,7 @@ pub(crate) fn check(
     }
     keys.extend(envelopes.used.iter().map(|key_id| (*key_id, KeyUse::Envelope)));
     let unvouched = envelope_count.saturating_sub(envelopes.vouched);
-    check_trust(trust, content, promise, checkpoint_vouched, unvouched, findings);
+    check_trust(trust, content, promise, checkpoint_key.is_some(), unvouched, findings);
     let counts = Counts::from([
         ("verified", verified + envelopes.vouched),
         ("envelopes", envelopes.vouched),
@@ -289,7 +303,7 @@ pub(crate) fn check(
         counts,
         keys,
         checkpoint,
-        checkpoint_vouched,
+        checkpoint_key,
         manifest_vouched,
         last_seal_vouched,
         envelopes_vouched: envelopes.vouched,
@@ -407,16 +421,16 @@ impl Heads<'_> {
         signed: Option<&SignedCheckpoint>,
         admitted: &Admitted,
         promise: SigningPromise,
-    ) -> bool {
+    ) -> Option<VouchingKey> {
         let place = || Place::Part(layout::CHECKPOINT.into());
         let Some(signed) = signed else {
             if promise > SigningPromise::None && admitted.plan.checkpoint.is_none() {
                 let detail = "the stream promises signed checkpoints";
                 self.find(FindingCode::CheckpointMissing, place(), detail);
             }
-            return false;
+            return None;
         };
-        let Some(root) = self.trust.root else { return false };
+        let Some(root) = self.trust.root else { return None };
         // A note names its key by four bytes and its origin: the key is looked for, not looked up.
         let line = signed.signatures().first();
         let by = |key: &&PublicKey| line.is_some_and(|line| is_by(line, key));
@@ -425,7 +439,7 @@ impl Heads<'_> {
             if self.trust.names_signers() {
                 self.find(FindingCode::KeyUnknown, place(), "the log's key");
             }
-            return false;
+            return None;
         };
         let position = signed.checkpoint().tree_size().saturating_sub(1);
         let verify =
@@ -433,13 +447,16 @@ impl Heads<'_> {
         let key_id = key.key_id();
         match self.trust.check(key_id, position, verify) {
             Ok(()) => {
+                let (key, named) = (*key, self.trust.named(&key_id).is_some());
+                let reign = self.trust.succession.reign(&key_id).filter(|_| !named);
+                let rooted_in = reign.and_then(|reign| reign.rooted_in).unwrap_or(key_id);
                 self.accept(key_id, KeyUse::Checkpoint);
-                true
+                Some(VouchingKey { key, rooted_in })
             }
             Err(refusal) => {
                 let code = FindingCode::CheckpointSignatureInvalid;
                 self.refuse(&refusal, code, place(), key_id);
-                false
+                None
             }
         }
     }
