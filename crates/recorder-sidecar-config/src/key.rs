@@ -10,6 +10,9 @@ pub const HEADER_BYTES_CEILING: u64 = 64 << 10;
 /// Body bytes that no setting raises: twice a bundle document.
 pub const BODY_BYTES_CEILING: u64 = 64 << 20;
 
+/// Streams that no setting raises: each has a guarded head, and a directory with more of them is not read.
+pub const STREAMS_CEILING: u64 = 10_000;
+
 /// What a setting may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
@@ -190,7 +193,7 @@ keys! {
         "How long an idempotency key is remembered.";
     IdempotencyMaxEntriesPerStream = "ingest.idempotency_max_entries_per_stream", between(1, 100_000_000), number(1_000_000),
         "Idempotency keys that are remembered for a stream; the oldest go first.";
-    MaxStreams = "ingest.max_streams", between(1, 1_000_000), number(10_000),
+    MaxStreams = "ingest.max_streams", between(1, STREAMS_CEILING), number(STREAMS_CEILING),
         "Streams, that is tenants, that may be recorded here; requests for more are refused.";
     SignerEnabled = "signer.enabled", Kind::Boolean, switch(true),
         "Whether seals and checkpoints are signed. Unsigned evidence proves little.";

@@ -1,0 +1,300 @@
+//! One request: named, routed, authenticated, its media types agreed, its body taken, admitted, answered.
+//!
+//! The order is the point. What costs nothing comes first; nobody without a token costs more than a look at the
+//! head; a slow body holds no place; and what has been handed to the writer is awaited, whatever the clock says.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use recorder_sidecar_api::header::{
+    CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
+    SERVER_CORRELATION_ID, idempotency_key, is_correlation_id,
+};
+use recorder_sidecar_api::media::{self, Media};
+use recorder_sidecar_api::problem::{Code, Problem};
+use recorder_sidecar_api::route::{Access, Method, Operation, Route};
+use recorder_sidecar_config::config::LogLevel;
+
+use crate::answer::{Answer, AnswerBody};
+use crate::refusal::Refusal;
+use crate::service::Service;
+use crate::{bundles, probes, reading, recording};
+
+/// The path under which requests are counted that ask for nothing that is served.
+const NO_ROUTE: &str = "none";
+
+/// A request whose head has been agreed to.
+pub(crate) struct Asked {
+    /// The query part of its target, still encoded.
+    pub(crate) query: Option<String>,
+    /// What its sender will take.
+    pub(crate) gives: Media,
+    /// Its idempotency key, where it needs one.
+    pub(crate) key: Option<recorder_core::idempotency::IdempotencyKey>,
+}
+
+/// The sender's name for a request, under the name of the header that it came in.
+type Echo = Option<(HeaderName, HeaderValue)>;
+
+/// Answers a request.
+pub(crate) async fn handle(
+    service: Arc<Service>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let began = tokio::time::Instant::now();
+    let id = service.correlation_id();
+    let operation = Operation::find(request.method().as_str(), request.uri().path());
+    let path = operation.as_ref().map_or(NO_ROUTE, |operation| operation.route().path);
+    let (echo, outcome) = match echo(request.headers()) {
+        Ok(echo) => (echo, answer(&service, operation, request).await),
+        Err(refusal) => (None, Err(refusal)),
+    };
+    let code = outcome.as_ref().err().map(|refusal| refusal.code);
+    let response = respond(&id, echo, outcome);
+    let status = response.status().as_u16();
+    service.metrics.count(path, status, code);
+    let level = if status >= 500 { LogLevel::Warn } else { LogLevel::Debug };
+    if service.log.takes(level) {
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        service.log.write(
+            level,
+            "request",
+            &[
+                ("path", path.into()),
+                ("status", status.into()),
+                ("code", code.map(Code::code).into()),
+                ("microseconds", micros.into()),
+                ("server_correlation_id", id.into()),
+            ],
+        );
+    }
+    Ok(response)
+}
+
+/// The sender's name for the request, if it gave one.
+fn echo(headers: &HeaderMap) -> Result<Echo, Refusal> {
+    let value =
+        |name: &'static str| headers.get(name).map(|value| (HeaderName::from_static(name), value));
+    let (current, legacy) = (value(CORRELATION_ID), value(LEGACY_CORRELATION_ID));
+    if let (Some((_, current)), Some((_, legacy))) = (&current, &legacy)
+        && current != legacy
+    {
+        return Err(Refusal::new(Code::BadRequest, "x-correlation-id and x-request-id differ"));
+    }
+    let Some((name, value)) = current.or(legacy) else { return Ok(None) };
+    match value.to_str().is_ok_and(is_correlation_id) {
+        true => Ok(Some((name, value.clone()))),
+        false => {
+            let detail = format!("{name} is not 1 to 128 characters of a token");
+            Err(Refusal::new(Code::BadRequest, detail))
+        }
+    }
+}
+
+async fn answer(
+    service: &Arc<Service>,
+    operation: Result<Operation, Vec<Method>>,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
+    let operation = operation.map_err(|methods| no_route(&methods))?;
+    let route = operation.route();
+    if route.access == Access::Probe {
+        agree(&route, &request)?;
+        return probes::answer(service, operation).await;
+    }
+    authenticate(service, request.headers())?;
+    let asked = agree(&route, &request)?;
+    let mut held = service.admission.hold();
+    let body = match route.takes.is_empty() {
+        true => Bytes::new(),
+        false => take_body(service, request, &mut held).await?,
+    };
+    let _place = service.admission.enter().await?;
+    match operation {
+        Operation::RecordEnvelope | Operation::RecordWithAttachments | Operation::RecordBatch => {
+            recording::answer(service, operation, &asked, body).await
+        }
+        Operation::BuildBundle | Operation::VerifyBundle | Operation::InspectBundle => {
+            bundles::answer(service, operation, asked, body).await
+        }
+        _ => reading::answer(service, operation, asked, body).await,
+    }
+}
+
+fn no_route(methods: &[Method]) -> Refusal {
+    if methods.is_empty() {
+        return Refusal::new(Code::NotFound, "there is no such path");
+    }
+    let names: Vec<_> = methods.iter().map(|method| method.name()).collect();
+    let allow = names.join(", ");
+    let detail = format!("the path takes {allow}");
+    Refusal { allow: Some(allow), ..Refusal::new(Code::MethodNotAllowed, detail) }
+}
+
+fn authenticate(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(tokens) = &service.tokens else { return Ok(()) };
+    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    match given.is_some_and(|given| tokens.accepts(given)) {
+        true => Ok(()),
+        false => Err(Refusal::new(Code::Unauthorized, "a valid bearer token is needed")),
+    }
+}
+
+/// Checks what the head says of the body and of the answer.
+fn agree(route: &Route, request: &Request<Incoming>) -> Result<Asked, Refusal> {
+    let headers = request.headers();
+    let text = |name: &HeaderName| match headers.get(name).map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(Refusal::new(Code::BadRequest, format!("{name} is not ASCII"))),
+    };
+    let Some(gives) = media::accepted(text(&ACCEPT)?, route.gives) else {
+        let given: Vec<_> = route.gives.iter().map(|media| media.essence()).collect();
+        return Err(Refusal::new(
+            Code::NotAcceptable,
+            format!("the answer is {}", given.join(" or ")),
+        ));
+    };
+    if route.takes.is_empty() {
+        let has_body = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
+            || headers.contains_key(hyper::header::TRANSFER_ENCODING);
+        if has_body {
+            return Err(Refusal::new(Code::BadRequest, "the path takes no body"));
+        }
+    } else {
+        agree_on_body(route, text(&CONTENT_TYPE)?, text(&CONTENT_ENCODING)?)?;
+    }
+    let key = match route.is_mutating {
+        true => Some(key_of(headers)?),
+        false => None,
+    };
+    Ok(Asked { query: request.uri().query().map(str::to_owned), gives, key })
+}
+
+fn agree_on_body(
+    route: &Route,
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+) -> Result<(), Refusal> {
+    let taken: Vec<_> = route.takes.iter().map(|media| media.essence()).collect();
+    let detail = || format!("the body must be {}", taken.join(" or "));
+    if content_type.and_then(|given| media::of_request(given, route.takes)).is_none() {
+        return Err(Refusal::new(Code::UnsupportedMediaType, detail()));
+    }
+    match content_encoding {
+        None => Ok(()),
+        Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(()),
+        Some(_) => Err(Refusal::new(
+            Code::UnsupportedMediaType,
+            "the body must not have a Content-Encoding",
+        )),
+    }
+}
+
+fn key_of(headers: &HeaderMap) -> Result<recorder_core::idempotency::IdempotencyKey, Refusal> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
+        let detail = "the path records and needs the header Idempotency-Key";
+        return Err(Refusal::new(Code::IdempotencyKeyRequired, detail));
+    };
+    let key = value.to_str().ok().and_then(|value| idempotency_key(value).ok());
+    key.ok_or_else(|| {
+        let detail = "Idempotency-Key is not 1 to 128 visible ASCII characters, bare or quoted";
+        Refusal::new(Code::IdempotencyKeyInvalid, detail)
+    })
+}
+
+/// Takes the body, bounded by what it claims and by what it is.
+async fn take_body(
+    service: &Service,
+    request: Request<Incoming>,
+    held: &mut crate::admission::Held<'_>,
+) -> Result<Bytes, Refusal> {
+    let bytes_max = service.config.limits().max_body_bytes;
+    let too_large = || {
+        let detail = format!("the body has more than {bytes_max} bytes");
+        Refusal::new(Code::PayloadTooLarge, detail)
+    };
+    let claimed = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let claimed = claimed.and_then(|length| length.parse::<usize>().ok());
+    if claimed.is_some_and(|claimed| claimed > bytes_max) {
+        return Err(too_large());
+    }
+    let mut body = request.into_body();
+    let mut whole: Vec<u8> = Vec::new();
+    let mut only = None;
+    while let Some(frame) = body.frame().await {
+        // The gate cut the sender, or the sender went away: whatever is answered, few will read it.
+        let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "the body ended early"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        held.grow(data.len())?;
+        if whole.len() + only.as_ref().map_or(0, Bytes::len) + data.len() > bytes_max {
+            return Err(too_large());
+        }
+        // Most bodies come in one piece, which is not copied.
+        match only.take() {
+            None if whole.is_empty() => only = Some(data),
+            first => {
+                whole.extend_from_slice(&first.unwrap_or_default());
+                whole.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(only.unwrap_or_else(|| Bytes::from(whole)))
+}
+
+fn respond(id: &str, echo: Echo, outcome: Result<Answer, Refusal>) -> Response<AnswerBody> {
+    let (answer, refusal) = match outcome {
+        Ok(answer) => (answer, None),
+        Err(refusal) => {
+            let problem = Problem::new(refusal.code, refusal.detail.clone(), id);
+            (Answer::problem(&problem), Some(refusal))
+        }
+    };
+    let mut response = Response::new(answer.body);
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static(SERVER_CORRELATION_ID), id);
+    }
+    if let Some((name, value)) = echo {
+        headers.insert(name, value);
+    }
+    if answer.is_replay {
+        let name = HeaderName::from_static(IDEMPOTENCY_REPLAYED);
+        headers.insert(name, HeaderValue::from_static("true"));
+    }
+    if let Some(refusal) = refusal {
+        add_refusal_headers(headers, &refusal);
+    }
+    response
+}
+
+fn add_refusal_headers(headers: &mut HeaderMap, refusal: &Refusal) {
+    if refusal.code == Code::Unauthorized {
+        let challenge = HeaderValue::from_static("Bearer realm=\"recorder\"");
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if refusal.code.is_retryable() || refusal.code.status() == 429 {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(allow) =
+        refusal.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok())
+    {
+        headers.insert(ALLOW, allow);
+    }
+    if matches!(refusal.code, Code::PayloadTooLarge | Code::RequestTimeout) {
+        // The rest of the body is not read.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}

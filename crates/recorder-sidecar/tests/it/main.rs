@@ -1,0 +1,14 @@
+//! The `recorder-sidecar` binary as its clients meet it: real processes, real sockets, real signals.
+#![cfg(test)]
+#![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "tests set up files and read the time")]
+
+mod client;
+mod faults;
+mod framing;
+mod lifecycle;
+mod reading;
+mod recording;
+mod rules;
+mod sidecar;
+mod tls;
