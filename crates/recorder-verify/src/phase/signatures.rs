@@ -430,7 +430,7 @@ impl Heads<'_> {
             }
             return None;
         };
-        let Some(root) = self.trust.root else { return None };
+        let root = self.trust.root?;
         // A note names its key by four bytes and its origin: the key is looked for, not looked up.
         let line = signed.signatures().first();
         let by = |key: &&PublicKey| line.is_some_and(|line| is_by(line, key));
