@@ -128,6 +128,9 @@ pub(crate) enum Command {
     /// Record what Decision Gate did, from a transcript and a runpack
     #[command(subcommand)]
     DecisionGate(command::decision_gate::DecisionGate),
+    /// Record what an OpenClaw gateway did, from its stream and its ledger
+    #[command(subcommand)]
+    Openclaw(command::openclaw::Openclaw),
     /// Look at what is recorded
     #[command(subcommand)]
     Query(command::query::Query),

@@ -94,6 +94,9 @@ pub(crate) struct Ingested {
     /// Why nothing, or not all, was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Refusal>,
+    /// Events so far: places of contradictions are counted from the start of the input.
+    #[serde(skip)]
+    events: usize,
 }
 
 /// Why nothing, or not all, was recorded.
@@ -145,8 +148,27 @@ impl Answer for Ingested {
 impl Ingested {
     /// Takes what an adapter found wrong.
     fn of_problems(problems: Problems) -> Self {
-        let anomalies = problems.named.into_iter().map(Anomaly::from).collect();
-        Self { anomalies, anomalies_omitted: problems.more, ..Self::default() }
+        let mut ingested = Self::default();
+        ingested.end(0, 0, problems);
+        ingested
+    }
+
+    /// Adds what an adapter says at the end of its input.
+    pub(crate) fn end(&mut self, rejected: u64, skipped: u64, problems: Problems) {
+        self.rejected += rejected;
+        self.skipped += skipped;
+        problems.named.into_iter().for_each(|anomaly| self.note(anomaly.into()));
+        self.anomalies_omitted += problems.more;
+    }
+
+    /// Answers what became of the input, and ends the run.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` where the answer cannot be written.
+    pub(crate) fn answer(&self, context: &Context) -> Result<Exit, Failure> {
+        context.output.answer(self)?;
+        Ok(if self.error.is_some() { Exit::Refused } else { Exit::Done })
     }
 
     /// Adds what is wrong.
@@ -197,8 +219,7 @@ impl Ingest<'_> {
         outcome: Result<Outcome, Refused>,
     ) -> Result<Exit, Failure> {
         let ingested = self.record(context, outcome)?;
-        context.output.answer(&ingested)?;
-        Ok(if ingested.error.is_some() { Exit::Refused } else { Exit::Done })
+        ingested.answer(context)
     }
 
     fn record(
@@ -215,32 +236,38 @@ impl Ingest<'_> {
             }
         };
         let received = outcome.received();
-        let mut ingested = Ingested::of_problems(outcome.problems);
-        ingested.rejected = outcome.rejected;
-        ingested.skipped = outcome.skipped;
-        let mut compared = self.compare(outcome.events)?;
+        let mut ingested = Ingested::default();
+        let compared = self.compare(outcome.events, 0)?;
         if !compared.contradictions.is_empty() && self.policy == Policy::StrictFail {
+            ingested.end(outcome.rejected, outcome.skipped, outcome.problems);
             let contradictions = compared.contradictions.iter();
             contradictions.for_each(|contradiction| ingested.note(contradiction.anomaly()));
             ingested.refuse("input_refused", received, context.locale());
             return Ok(ingested);
         }
-        ingested.replayed += compared.repeated;
-        for contradiction in &compared.contradictions {
-            ingested.rejected += u64::from(contradiction.is_record);
-            ingested.note(contradiction.anomaly());
-            let event = contradiction.event(self.stream, self.salt_key)?;
-            compared.events.push(Compared { submission: event, is_record: false });
-        }
-        self.append(context, compared.events, &mut ingested)?;
+        let progress = Progress::count(&context.output, say!(context.locale(), ingest.progress));
+        ingested.end(outcome.rejected, outcome.skipped, outcome.problems);
+        self.append(compared, &mut ingested, |done| progress.set(done))?;
         Ok(ingested)
     }
 
+    /// Records events of an input that goes on, whatever the policy: what contradicts the record leaves an envelope.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` where the store cannot be read or written.
+    pub(crate) fn part(&self, events: Vec<Event>, ingested: &mut Ingested) -> Result<(), Failure> {
+        let count = events.len();
+        let compared = self.compare(events, ingested.events)?;
+        ingested.events += count;
+        self.append(compared, ingested, |_| ())
+    }
+
     /// Compares each event with the store and with those before it.
-    fn compare(&self, events: Vec<Event>) -> Result<Comparison, Failure> {
+    fn compare(&self, events: Vec<Event>, first_index: usize) -> Result<Comparison, Failure> {
         let mut comparison = Comparison::default();
         let mut seen: BTreeMap<EnvelopeId, ContentHash> = BTreeMap::new();
-        for (index, event) in events.into_iter().enumerate() {
+        for (index, event) in (first_index..).zip(events) {
             let fields = &event.envelope.fields;
             let (id, is_record) = (fields.envelope_id, (self.is_record)(&fields.event_type));
             if is_reserved_event_type(&fields.event_type) {
@@ -270,13 +297,21 @@ impl Ingest<'_> {
         Ok(comparison)
     }
 
+    /// Records what was compared, and what contradicts as an envelope of its own; `progress` hears how many are done.
     fn append(
         &self,
-        context: &Context,
-        events: Vec<Compared>,
+        compared: Comparison,
         ingested: &mut Ingested,
+        progress: impl Fn(u64),
     ) -> Result<(), Failure> {
-        let progress = Progress::count(&context.output, say!(context.locale(), ingest.progress));
+        let Comparison { mut events, repeated, contradictions } = compared;
+        ingested.replayed += repeated;
+        for contradiction in &contradictions {
+            ingested.rejected += u64::from(contradiction.is_record);
+            ingested.note(contradiction.anomaly());
+            let submission = contradiction.event(self.stream, self.salt_key)?;
+            events.push(Compared { submission, is_record: false });
+        }
         let (mut batch, mut bytes, mut done) = (Vec::new(), 0, 0);
         for event in events {
             bytes += event.bytes();
@@ -285,7 +320,7 @@ impl Ingest<'_> {
                 done += batch.len() as u64;
                 self.commit(std::mem::take(&mut batch), ingested)?;
                 bytes = 0;
-                progress.set(done);
+                progress(done);
             }
         }
         self.commit(batch, ingested)

@@ -19,6 +19,7 @@ mod json;
 mod kept_heads;
 mod kill;
 mod locale;
+mod openclaw;
 mod proofs;
 mod query;
 mod recording;
