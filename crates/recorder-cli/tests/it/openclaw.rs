@@ -47,14 +47,17 @@ fn a_whole_stream_is_recorded_once_however_it_comes() {
     sandbox.write("frames.jsonl", text(&stream(2)));
     let (code, first) = ingest(&sandbox, &["frames.jsonl"]);
     assert_eq!((code, counts(&first)), (0, ([4, 0, 0, 0], vec![])));
-    assert_eq!(recorded(&sandbox), [
-        "openclaw.stream.opened",
-        "openclaw.run.started",
-        "openclaw.run.finished",
-        "openclaw.run.started",
-        "openclaw.run.finished",
-        "openclaw.stream.closed"
-    ]);
+    assert_eq!(
+        recorded(&sandbox),
+        [
+            "openclaw.stream.opened",
+            "openclaw.run.started",
+            "openclaw.run.finished",
+            "openclaw.run.started",
+            "openclaw.run.finished",
+            "openclaw.stream.closed"
+        ]
+    );
     for policy in ["strict_fail", "record_anomaly"] {
         let arguments = ["--json", "openclaw", "ingest-stream", "-", "--policy", policy];
         let piped = Run::of(sandbox.command(&arguments).write_stdin(text(&stream(2))));
@@ -101,7 +104,8 @@ fn lines_that_are_none_are_counted_and_leave_evidence() {
     let found = sandbox.json_ok(&[&["query", "envelopes"][..], &rejected].concat());
     assert_eq!(found["envelopes"].as_array().unwrap().len(), 2);
     // In the language of people, the same.
-    let run = sandbox.run(&["openclaw", "ingest-stream", "frames.jsonl", "--policy", "record_anomaly"]);
+    let run =
+        sandbox.run(&["openclaw", "ingest-stream", "frames.jsonl", "--policy", "record_anomaly"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stdout.contains("[record_too_large]"), "{}", run.stdout);
 }
