@@ -63,6 +63,9 @@ fn build(service: &Service, gives: Media, body: &[u8]) -> Result<Answer, Refusal
         Some(text) => Selector::parse(text.get().as_bytes())
             .map_err(|error| Refusal::new(Code::SelectorInvalid, error.to_string()))?,
     };
+    // What was acknowledged before the bundle was asked for is in it. Where nothing can be signed now, the newest
+    // checkpoint has to do, and the bundle says how far it reaches.
+    let _ = service.recorder.checkpoint(&stream.tenant_id);
     let request = BuildRequest {
         stream,
         selector,

@@ -209,3 +209,13 @@ fn a_signing_key_is_encrypted_exactly_when_it_has_a_passphrase() {
         );
     }
 }
+
+#[test]
+fn the_page_of_settings_is_the_table() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/sidecar-settings.md");
+    assert!(
+        std::fs::read_to_string(page).unwrap() == markdown(),
+        "docs/sidecar-settings.md must be:\n{}",
+        markdown()
+    );
+}

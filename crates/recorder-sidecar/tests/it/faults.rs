@@ -198,3 +198,42 @@ fn a_head_that_never_ends_is_cut() {
     assert_eq!((cut.status, cut.code().as_str()), (503, "request_timeout"));
     assert!((8..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_disk_that_is_full_costs_no_acknowledged_envelope() {
+    let place = Place::new();
+    place.start("").stop();
+    let config = place.configure("");
+    // Files of this process end at 1 MiB, and the attempt to go on is an error, as on a full disk.
+    let sidecar = Sidecar::start_with("trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"", &config);
+    let mut client = sidecar.client();
+    let (told, padding) = (Told::default(), "x".repeat(20_000));
+    let refused = (0..200).find_map(|number| {
+        let text = format!("{number} {padding}");
+        let answer =
+            client.record("/v1/envelopes", &number.to_string(), &body("t", &text)).unwrap();
+        if answer.status == 201 {
+            told.lock().unwrap().insert(text, answer.json());
+            return None;
+        }
+        Some(answer)
+    });
+    let refused = refused.expect("the disk is full at some time");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    let code = refused.code();
+    assert!(["storage_unavailable", "commit_outcome_unknown"].contains(&code.as_str()), "{code}");
+    assert!(told.lock().unwrap().len() > 3);
+    if code == "commit_outcome_unknown" {
+        let again = client.record("/v1/envelopes", "again", &body("t", "again")).unwrap();
+        assert_eq!((again.status, again.code().as_str()), (503, "writer_latched"));
+        let ready = client.get("/ready");
+        assert!(ready.json()["reasons"].as_array().unwrap().contains(&"writer_latched".into()));
+    }
+    assert_eq!(client.get("/health").status, 200);
+    drop(client);
+    sidecar.kill();
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    check(&mut client, &told);
+    assert_eq!(client.record("/v1/envelopes", "later", &body("t", "later")).unwrap().status, 201);
+}

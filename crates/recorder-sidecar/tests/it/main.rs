@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod framing;
 mod lifecycle;
+mod page;
 mod reading;
 mod recording;
 mod rules;

@@ -89,6 +89,18 @@ impl Sidecar {
     pub(crate) fn start(config: &Path, flags: &[&str]) -> Self {
         let mut command = binary();
         command.arg("--config").arg(config).args(flags);
+        Self::run(command)
+    }
+
+    /// Starts a sidecar through a shell that sets up the process first.
+    pub(crate) fn start_with(script: &str, config: &Path) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_recorder-sidecar"));
+        command.arg("--config").arg(config);
+        Self::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = follow(child.stderr.take().unwrap());
         let started = log.recv_timeout(PATIENCE).expect("the sidecar says what it does");
