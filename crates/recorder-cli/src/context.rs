@@ -1,5 +1,6 @@
 //! What a command runs with: its output, the environment, and settings that are resolved when first needed.
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -228,5 +229,6 @@ fn recorder_config(settings: &Settings) -> Result<RecorderConfig, Failure> {
         auto_seal: auto_seal.map_err(Failure::Engine)?,
         startup_verification_depth: settings.startup_verification_depth,
         sign_envelopes: settings.sign_envelopes,
+        checkpoint_interval_ms: NonZeroU64::new(settings.checkpoint_interval_ms),
     })
 }

@@ -243,6 +243,8 @@ pub(crate) struct Settings {
     pub(crate) log_name: LogName,
     /// The trust root that `init` wrote.
     pub(crate) trust_root: Option<PathBuf>,
+    /// Milliseconds that an envelope may stand outside every checkpoint; 0 for no bound.
+    pub(crate) checkpoint_interval_ms: u64,
     /// Envelopes re-read when the store is opened.
     pub(crate) startup_verification_depth: u64,
     /// What a commit waits for.
@@ -332,6 +334,11 @@ impl Settings {
                 100,
                 0..=1_000_000,
             )?,
+            checkpoint_interval_ms: given.integer(
+                Key::CheckpointIntervalMs,
+                60_000,
+                0..=86_400_000,
+            )?,
             synchronous: given.word(Key::SqliteSynchronous, Synchronous::Full)?,
             seal_mode: given.word(Key::AutoSealMode, SealMode::Combined)?,
             seal_count: given.integer(Key::AutoSealCount, 10_000, 1..=SEGMENT_ENVELOPES_MAX)?,
@@ -366,6 +373,7 @@ impl Settings {
             Key::LogName => word(self.log_name.as_str()),
             Key::TrustRoot => path(self.trust_root.as_deref()?),
             Key::StartupVerificationDepth => Value::Integer(self.startup_verification_depth),
+            Key::CheckpointIntervalMs => Value::Integer(self.checkpoint_interval_ms),
             Key::SqliteSynchronous => word(self.synchronous.word()),
             Key::HeadGuard => word(self.head_guard.word()),
             Key::HeadGuardPath => path(&self.head_guard_path),

@@ -1,5 +1,6 @@
 //! How a recorder is set up. Nothing is opened before everything that was said is valid.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub struct RecorderBuilder {
     auto_seal: AutoSeal,
     sign_envelopes: bool,
     startup_verification_depth: Option<u64>,
+    checkpoint_interval_ms: Option<NonZeroU64>,
     head_guard: Option<(PathBuf, GuardMode)>,
     adopt_head: bool,
     clock: Arc<dyn Clock>,
@@ -69,6 +71,7 @@ impl RecorderBuilder {
             auto_seal: AutoSeal::NONE,
             sign_envelopes: false,
             startup_verification_depth: None,
+            checkpoint_interval_ms: None,
             head_guard: None,
             adopt_head: false,
             clock: Arc::new(SystemClock),
@@ -132,6 +135,14 @@ impl RecorderBuilder {
         self
     }
 
+    /// Signs a checkpoint with the first commit after an envelope has stood outside every one for this long. Without it,
+    /// and at 0, there is one with every seal and whenever `checkpoint` is called.
+    #[must_use]
+    pub fn checkpoint_interval_ms(mut self, milliseconds: u64) -> Self {
+        self.checkpoint_interval_ms = NonZeroU64::new(milliseconds);
+        self
+    }
+
     /// Keeps the last head of each stream in files in `directory`, apart from the database, and opens no database
     /// that does not extend them: one that was put back, cut or exchanged is refused by name.
     ///
@@ -180,6 +191,7 @@ impl RecorderBuilder {
         }
         config.auto_seal = self.auto_seal;
         config.sign_envelopes = self.sign_envelopes;
+        config.checkpoint_interval_ms = self.checkpoint_interval_ms;
         if let Some(depth) = self.startup_verification_depth {
             config.startup_verification_depth = depth;
         }

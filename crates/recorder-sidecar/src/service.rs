@@ -223,6 +223,8 @@ fn open_recorder(
         auto_seal: auto_seal.map_err(|error| error.to_string())?,
         startup_verification_depth: settings.startup_verification_depth,
         sign_envelopes: signer.as_ref().is_some_and(|signer| signer.sign_envelopes),
+        // The service has a clock of its own for these: a stream that nobody writes to is covered too.
+        checkpoint_interval_ms: None,
     };
     let guard = Arc::new(FileGuard::new(config.storage().head_guard_path.clone()));
     let guarding = Guarding { guard, mode: GuardMode::Checkpoints, adopt_head };

@@ -95,10 +95,13 @@ pub struct RecorderConfig {
     pub startup_verification_depth: u64,
     /// Whether every envelope is signed too, where there is a signer.
     pub sign_envelopes: bool,
+    /// How long an envelope may stand outside every checkpoint while others are recorded: the first commit after that ends
+    /// in one. `None` leaves it at one with every seal, and at those that are asked for.
+    pub checkpoint_interval_ms: Option<NonZeroU64>,
 }
 
 impl RecorderConfig {
-    /// The default settings for `recorder_id`: sealed only on request, 100 envelopes checked at start.
+    /// The default settings for `recorder_id`: sealed and checkpointed only on request, 100 envelopes checked at start.
     #[expect(clippy::expect_used, reason = "the default log name keeps the rule of names")]
     pub fn new(recorder_id: RecorderId) -> Self {
         let log_name = recorder_envelope::checkpoint::LOG_NAME_DEFAULT;
@@ -108,7 +111,14 @@ impl RecorderConfig {
             auto_seal: AutoSeal::NONE,
             startup_verification_depth: 100,
             sign_envelopes: false,
+            checkpoint_interval_ms: None,
         }
+    }
+
+    /// Nanoseconds that an envelope may stand outside every checkpoint.
+    pub(crate) fn checkpoint_interval_nanoseconds(&self) -> Option<i64> {
+        let milliseconds = i64::try_from(self.checkpoint_interval_ms?.get()).unwrap_or(i64::MAX);
+        Some(milliseconds.saturating_mul(1_000_000))
     }
 }
 

@@ -156,6 +156,11 @@ fn state_of(
         check_open(store, stream, &head, open)?;
         check_predecessor(&open.genesis, predecessor.as_ref())?;
     }
+    let covered = head.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);
+    let uncovered_since = match covered < head.next_position {
+        true => Some(at_position(store, stream, covered)?.place.recorded_at),
+        false => None,
+    };
     Ok(StreamState {
         stream: stream.clone(),
         next_position: head.next_position,
@@ -172,6 +177,7 @@ fn state_of(
             last_envelope_id: open.last_envelope_id,
         }),
         checkpoint: head.checkpoint,
+        uncovered_since,
     })
 }
 
@@ -318,10 +324,18 @@ fn check_open(
 }
 
 fn id_at(store: &dyn Store, stream: &StreamId, position: u64) -> Result<EnvelopeId, OpenError> {
+    Ok(at_position(store, stream, position)?.fields.envelope_id)
+}
+
+fn at_position(
+    store: &dyn Store,
+    stream: &StreamId,
+    position: u64,
+) -> Result<SealedEnvelope, OpenError> {
     let mut found = None;
     let everything = EnvelopeFilter::default();
     store.scan(stream, &everything, position..position + 1, &mut |envelope| {
-        found = Some(envelope.fields.envelope_id);
+        found = Some(envelope);
         ControlFlow::Break(())
     })?;
     found.ok_or_else(|| OpenError::corrupt(format!("{stream}, position {position}"), "is missing"))

@@ -91,6 +91,8 @@ pub(crate) struct StreamState {
     /// Shared with those who read the log; copied when a plan appends.
     pub(crate) edge: Arc<LogEdge>,
     pub(crate) checkpoint: Option<StoredCheckpoint>,
+    /// When the first envelope was recorded that no checkpoint covers.
+    pub(crate) uncovered_since: Option<RecordedAt>,
 }
 
 impl StreamState {
@@ -107,6 +109,7 @@ impl StreamState {
             promise: SigningPromise::None,
             edge: Arc::default(),
             checkpoint: None,
+            uncovered_since: None,
         }
     }
 
@@ -184,7 +187,9 @@ impl StreamState {
             Some(open) if open.envelope_count >= count_max => {
                 self.plan_seal(SealReason::Count, planner, plan)
             }
-            _ if planner.covers_every_commit => self.plan_checkpoint(planner, plan),
+            _ if planner.covers_every_commit || self.is_checkpoint_due(planner) => {
+                self.plan_checkpoint(planner, plan)
+            }
             _ => Ok(()),
         }
     }
@@ -226,6 +231,7 @@ impl StreamState {
         }
         if !sealed.is_empty() {
             self.chain_head = Some(previous);
+            self.uncovered_since.get_or_insert(recorded_at);
         }
         sealed
     }
@@ -244,6 +250,15 @@ impl StreamState {
         } else {
             None
         }
+    }
+
+    /// Whether an envelope has stood outside every checkpoint for as long as it may.
+    fn is_checkpoint_due(&self, planner: &Planner<'_>) -> bool {
+        let interval = planner.config.checkpoint_interval_nanoseconds();
+        let due = |(since, interval): (RecordedAt, i64)| {
+            planner.now.nanoseconds().saturating_sub(since.nanoseconds()) >= interval
+        };
+        self.uncovered_since.zip(interval).is_some_and(due)
     }
 
     /// Seals the open segment, which must hold something, and signs a checkpoint over it.
@@ -294,6 +309,7 @@ impl StreamState {
         plan: &mut Plan,
     ) -> Result<(), AppendError> {
         plan.advances_guard = true;
+        self.uncovered_since = None;
         let Some(key) = planner.signer else { return Ok(()) };
         // Never two notes over one size, and none over an empty log.
         let newest = self.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.tree_size);

@@ -17,6 +17,8 @@ pub(crate) enum Key {
     TrustRoot,
     /// Envelopes re-read when the store is opened.
     StartupVerificationDepth,
+    /// Between the first envelope outside every checkpoint and the next one.
+    CheckpointIntervalMs,
     /// What a commit waits for.
     SqliteSynchronous,
     /// When the head guard is advanced.
@@ -41,7 +43,7 @@ pub(crate) enum Key {
 
 impl Key {
     /// Every setting, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Store,
         Self::TenantId,
         Self::RecorderId,
@@ -49,6 +51,7 @@ impl Key {
         Self::LogName,
         Self::TrustRoot,
         Self::StartupVerificationDepth,
+        Self::CheckpointIntervalMs,
         Self::SqliteSynchronous,
         Self::HeadGuard,
         Self::HeadGuardPath,
@@ -71,6 +74,7 @@ impl Key {
             Self::LogName => "log_name",
             Self::TrustRoot => "trust_root",
             Self::StartupVerificationDepth => "startup_verification_depth",
+            Self::CheckpointIntervalMs => "checkpoint_interval_ms",
             Self::SqliteSynchronous => "sqlite_synchronous",
             Self::HeadGuard => "head_guard",
             Self::HeadGuardPath => "head_guard_path",

@@ -1,5 +1,7 @@
 //! When segments open and seal, what they promise, checkpoints, and clocks that go back.
 
+use std::num::NonZeroU64;
+
 use recorder::{AppendError, AutoSeal, SealError};
 use recorder_envelope::segment::{SealReason, SigningPromise};
 use recorder_store::SegmentRecord;
@@ -18,6 +20,8 @@ over_both_stores!(
     a_promise_is_made_as_soon_as_there_is_a_signer_and_never_weakens,
     a_promise_to_sign_every_envelope_is_kept,
     there_is_one_checkpoint_a_size,
+    what_stood_outside_every_checkpoint_for_the_interval_is_covered_by_the_next_commit,
+    without_an_interval_or_a_key_no_commit_brings_a_checkpoint,
 );
 
 fn segments(world: &World) -> Vec<SegmentRecord> {
@@ -207,4 +211,37 @@ fn there_is_one_checkpoint_a_size(backing: Backing) {
     unsigned.append_new(1);
     assert!(matches!(unsigned.recorder().checkpoint(&a), Err(SealError::NoSigner)));
     world.setup.signed = true;
+}
+
+/// Each write, by the second in which it comes, and the size of the newest checkpoint after it.
+fn checkpoints_of(world: &mut World, writes: &[(i64, u64)]) {
+    for (second, covered) in writes {
+        world.clock.set(moment(BEGINNING + second * SECOND));
+        world.append_new(2);
+        let newest = world.store().head(&world.stream("a")).unwrap().unwrap().checkpoint;
+        assert_eq!(newest.map_or(0, |it| it.tree_size), *covered, "at second {second}");
+        // A recorder that was opened again goes by what is stored.
+        world.reopen();
+    }
+}
+
+fn what_stood_outside_every_checkpoint_for_the_interval_is_covered_by_the_next_commit(
+    backing: Backing,
+) {
+    let mut setup = Setup::signed();
+    setup.config.checkpoint_interval_ms = NonZeroU64::new(10_000);
+    let mut world = World::new(backing, setup);
+    // The interval runs from the first envelope outside, not from the last checkpoint.
+    checkpoints_of(&mut world, &[(0, 0), (9, 0), (11, 6), (12, 6), (21, 6), (23, 12), (500, 12)]);
+    world.clock.set(moment(BEGINNING));
+    world.append_new(1);
+    let newest = world.store().head(&world.stream("a")).unwrap().unwrap().checkpoint;
+    assert_eq!(newest.unwrap().tree_size, 12, "a clock that went back makes nothing due");
+}
+
+fn without_an_interval_or_a_key_no_commit_brings_a_checkpoint(backing: Backing) {
+    checkpoints_of(&mut World::new(backing, Setup::signed()), &[(0, 0), (1_000_000, 0)]);
+    let mut setup = Setup::unsigned();
+    setup.config.checkpoint_interval_ms = NonZeroU64::new(1);
+    checkpoints_of(&mut World::new(backing, setup), &[(0, 0), (1_000_000, 0)]);
 }
