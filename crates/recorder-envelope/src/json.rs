@@ -29,6 +29,7 @@ pub use canonicalizer::{Canonicalizer, canonicalize};
 pub use error::{JsonError, JsonErrorKind};
 pub use payload::CanonicalPayload;
 pub use reader::{CanonicalReader, CanonicalString, check_canonical};
+pub use scan::plain_end;
 pub use typed::{StrictError, ToCanonicalError, from_objects, from_strict, to_canonical};
 pub use writer::{ArrayWriter, ObjectWriter, write_string};
 

@@ -52,6 +52,20 @@ impl SaltKey {
         Key::from_hex(text).map(Self)
     }
 
+    /// The first 16 bytes of HMAC-SHA-256 over `label`, a zero byte, and `parts` one after the other: tells contents apart
+    /// within the key of an id, to nobody who does not hold this key. A label is longer than an id, so that no tag is a salt.
+    pub fn tag(&self, label: &'static str, parts: &[&[u8]]) -> [u8; SALT_BYTES] {
+        debug_assert!(label.len() > SALT_BYTES, "{label} is as short as an id");
+        let mut mac = self.0.mac().chain_update(label).chain_update([0]);
+        for part in parts {
+            mac.update(part);
+        }
+        let digest = mac.finalize().into_bytes();
+        let mut tag = [0; SALT_BYTES];
+        tag.copy_from_slice(&digest[..SALT_BYTES]);
+        tag
+    }
+
     /// The first 16 bytes of HMAC-SHA-256 over the 16 bytes of the id.
     pub fn salt(&self, envelope_id: &EnvelopeId) -> PayloadSalt {
         let digest = self.0.mac().chain_update(envelope_id.as_bytes()).finalize().into_bytes();

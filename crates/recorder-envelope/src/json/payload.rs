@@ -73,6 +73,26 @@ impl CanonicalPayload {
         Self::own(bytes)
     }
 
+    /// Takes an object that the writers of this module wrote, and checks its size alone.
+    ///
+    /// For mappings that write thousands of payloads of one shape: they answer for canonical form, depth and nodes, which
+    /// debug builds check, and so does every test. Whatever came from outside goes through [`parse`](Self::parse).
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge`, and `InvalidUtf8` and `NotAnObject` for what no writer writes.
+    pub fn written(bytes: Vec<u8>) -> Result<Self, JsonError> {
+        let bytes_max = JsonLimits::PAYLOAD.input_bytes_max;
+        if bytes.len() > bytes_max {
+            return Err(JsonError::new(JsonErrorKind::TooLarge, bytes_max));
+        }
+        if !(bytes.starts_with(b"{") && bytes.ends_with(b"}")) {
+            return Err(JsonError::new(JsonErrorKind::NotAnObject, 0));
+        }
+        debug_assert_eq!(Self::from_canonical(bytes.as_slice()).map(|_| ()), Ok(()));
+        Self::own(bytes)
+    }
+
     fn own(canonical: Vec<u8>) -> Result<Self, JsonError> {
         String::from_utf8(canonical).map(|text| Self(text.into_boxed_str())).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();

@@ -8,7 +8,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// The first index at or after `at` of a quote, a backslash or a byte below 0x20; the length when there is none.
 #[inline]
-pub(crate) fn plain_end(bytes: &[u8], at: usize) -> usize {
+pub fn plain_end(bytes: &[u8], at: usize) -> usize {
     let mut at = at;
     while let Some((chunk, _)) = bytes.get(at..).and_then(<[u8]>::split_first_chunk::<8>) {
         let special = special_bytes(u64::from_le_bytes(*chunk));
