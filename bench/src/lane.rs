@@ -4,6 +4,7 @@ mod canonical;
 mod decision_gate;
 mod ingest;
 pub(crate) mod memory;
+mod otel;
 mod store;
 mod verify;
 
@@ -26,13 +27,14 @@ pub(crate) struct Session {
 type Lane = fn(&Session) -> anyhow::Result<Vec<Row>>;
 
 /// All lanes, in the order of the table.
-pub(crate) const ALL: [(&str, Lane); 6] = [
+pub(crate) const ALL: [(&str, Lane); 7] = [
     ("ingest", ingest::run),
     ("canonical", canonical::run),
     ("verify", verify::run),
     ("memory", memory::run),
     ("store", store::run),
     ("decision_gate", decision_gate::run),
+    ("otel", otel::run),
 ];
 
 /// Their names.

@@ -16,6 +16,7 @@ mod machine;
 mod pairs;
 mod report;
 mod service;
+mod telemetry;
 mod verification;
 
 use std::process::ExitCode;

@@ -131,6 +131,9 @@ pub(crate) enum Command {
     /// Record what an OpenClaw gateway did, from its stream and its ledger
     #[command(subcommand)]
     Openclaw(command::openclaw::Openclaw),
+    /// Record OpenTelemetry traces and logs
+    #[command(subcommand)]
+    Otel(command::otel::Otel),
     /// Look at what is recorded
     #[command(subcommand)]
     Query(command::query::Query),

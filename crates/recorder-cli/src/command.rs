@@ -15,6 +15,7 @@ pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod openclaw;
+pub(crate) mod otel;
 pub(crate) mod proof;
 pub(crate) mod query;
 pub(crate) mod segment;

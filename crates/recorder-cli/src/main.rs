@@ -66,6 +66,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Envelope(envelope) => envelope.run(context),
         Command::DecisionGate(decision_gate) => decision_gate.run(context),
         Command::Openclaw(openclaw) => openclaw.run(context),
+        Command::Otel(otel) => otel.run(context),
         Command::Query(query) => query.run(context),
         Command::Segment(segment) => segment.run(context),
         Command::Checkpoint(checkpoint) => checkpoint.run(context),

@@ -63,7 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Layers that have no crate yet. One that gets its crate is struck from here.
-const PLANNED: &[&str] = &["recorder-otel-adapter", "recorder-contract"];
+const PLANNED: &[&str] = &["recorder-contract"];
 
 /// Uses in tests that point to the right or sideways: the engine's bundles are checked by the verifier.
 const TEST_EDGES: &[(&str, &str)] = &[("recorder", "recorder-verify")];

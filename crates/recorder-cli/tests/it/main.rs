@@ -20,6 +20,7 @@ mod kept_heads;
 mod kill;
 mod locale;
 mod openclaw;
+mod otel;
 mod proofs;
 mod query;
 mod recording;

@@ -1,0 +1,490 @@
+//! A place in a JSON text, and what can be read there: strings, numbers, literals, and any value skipped whole.
+//!
+//! Skipping knows brackets and quotes and neither escapes nor depth; what is read is held to all rules.
+
+use recorder_envelope::json::plain_end;
+
+use crate::fault::{Fault, FaultCode};
+
+/// The text stops being JSON at this byte, and with it every record after it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed {
+    pub(crate) offset: usize,
+}
+
+/// A string as it stands in the text, without its quotes.
+#[derive(Clone, Copy)]
+pub(crate) struct Text<'a> {
+    raw: &'a str,
+    /// Whether something in it is not plain: an escape, or a character that no string may hold.
+    special: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The string itself, borrowed unless something is escaped.
+    pub(crate) fn read<'s>(self, scratch: &'s mut String) -> Result<&'s str, Fault>
+    where
+        'a: 's,
+    {
+        if !self.special {
+            return Ok(self.raw);
+        }
+        scratch.clear();
+        unescape(self.raw, scratch)?;
+        Ok(scratch)
+    }
+
+    /// The bytes when nothing is escaped, to tell member names apart.
+    pub(crate) fn plain(self) -> Option<&'a [u8]> {
+        (!self.special).then_some(self.raw.as_bytes())
+    }
+
+    /// Bytes as spelled.
+    pub(crate) fn len(self) -> usize {
+        self.raw.len()
+    }
+
+    /// Whether it is the empty string.
+    pub(crate) fn is_empty(self) -> bool {
+        self.raw.is_empty()
+    }
+}
+
+/// Replaces escapes; pairs of surrogates become one character, a lone one is a fault.
+fn unescape(raw: &str, out: &mut String) -> Result<(), Fault> {
+    let bytes = raw.as_bytes();
+    let mut at = 0;
+    loop {
+        let end = plain_end(bytes, at);
+        out.push_str(raw.get(at..end).unwrap_or_default());
+        match bytes.get(end) {
+            None => return Ok(()),
+            Some(b'\\') => at = end + unescape_one(bytes.get(end..).unwrap_or_default(), out)?,
+            Some(_) => return Err(Fault::new(FaultCode::StringCharacter)),
+        }
+    }
+}
+
+/// Reads the escape that begins `bytes` and gives its length.
+fn unescape_one(bytes: &[u8], out: &mut String) -> Result<usize, Fault> {
+    let character = match bytes.get(1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unescape_unicode(bytes, out),
+        _ => return Err(Fault::new(FaultCode::StringEscape)),
+    };
+    out.push(character);
+    Ok(2)
+}
+
+fn unescape_unicode(bytes: &[u8], out: &mut String) -> Result<usize, Fault> {
+    let first = code_unit(bytes).ok_or(Fault::new(FaultCode::StringEscape))?;
+    if let Some(character) = char::from_u32(first) {
+        out.push(character);
+        return Ok(6);
+    }
+    // A surrogate: the first half of a pair only when the second half follows.
+    let character = bytes
+        .get(6..)
+        .and_then(code_unit)
+        .filter(|second| first < 0xDC00 && (0xDC00..=0xDFFF).contains(second))
+        .and_then(|second| char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)))
+        .ok_or(Fault::new(FaultCode::LoneSurrogate))?;
+    out.push(character);
+    Ok(12)
+}
+
+fn code_unit(bytes: &[u8]) -> Option<u32> {
+    let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+}
+
+/// What a value is, by its first byte.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    String,
+    Number,
+    Boolean,
+    Null,
+}
+
+/// A place in the text.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Starts at the beginning.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Where it stands.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back, or forward, to where it stood before.
+    pub(crate) fn seek(&mut self, position: usize) {
+        self.at = position;
+    }
+
+    /// The text from `start` to here.
+    pub(crate) fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Whether nothing but white space is left.
+    pub(crate) fn is_at_end(&mut self) -> bool {
+        self.skip_white_space();
+        self.at >= self.text.len()
+    }
+
+    /// The byte at hand. The end reads as NUL, which no JSON text holds outside its strings.
+    #[inline]
+    fn byte(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+
+    #[inline]
+    fn skip_white_space(&mut self) {
+        while matches!(self.byte(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn malformed<T>(&self) -> Result<T, Malformed> {
+        Err(Malformed { offset: self.at })
+    }
+
+    /// What stands here, after white space.
+    #[inline]
+    pub(crate) fn kind(&mut self) -> Result<Kind, Malformed> {
+        self.skip_white_space();
+        match self.byte() {
+            b'{' => Ok(Kind::Object),
+            b'[' => Ok(Kind::Array),
+            b'"' => Ok(Kind::String),
+            b'-' | b'0'..=b'9' => Ok(Kind::Number),
+            b't' | b'f' => Ok(Kind::Boolean),
+            b'n' => Ok(Kind::Null),
+            _ => self.malformed(),
+        }
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.byte() != byte {
+            return self.malformed();
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Opens an object or array whose bracket stands here.
+    #[inline]
+    pub(crate) fn open(&mut self) {
+        self.at += 1;
+    }
+
+    /// The name of the next member, its colon read too; `None` once the object is closed. `first` is true for
+    /// the first call only.
+    #[inline]
+    pub(crate) fn member(&mut self, first: bool) -> Result<Option<Text<'a>>, Malformed> {
+        self.skip_white_space();
+        match self.byte() {
+            b'}' => {
+                self.at += 1;
+                return Ok(None);
+            }
+            b',' if !first => {
+                self.at += 1;
+                self.skip_white_space();
+            }
+            b'"' if first => {}
+            _ => return self.malformed(),
+        }
+        let name = self.string()?;
+        self.skip_white_space();
+        self.expect(b':')?;
+        Ok(Some(name))
+    }
+
+    /// Whether another item follows; false once the array is closed. `first` is true for the first call only.
+    #[inline]
+    pub(crate) fn item(&mut self, first: bool) -> Result<bool, Malformed> {
+        self.skip_white_space();
+        match self.byte() {
+            b']' => {
+                self.at += 1;
+                return Ok(false);
+            }
+            b',' if !first => {
+                self.at += 1;
+                self.skip_white_space();
+                // A comma promises an item.
+                if self.byte() == b']' {
+                    return self.malformed();
+                }
+            }
+            _ if first => {}
+            _ => return self.malformed(),
+        }
+        Ok(true)
+    }
+
+    /// Reads a string; its escapes are read when its text is.
+    #[inline]
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Malformed> {
+        self.expect(b'"')?;
+        let (start, bytes) = (self.at, self.text.as_bytes());
+        let mut special = false;
+        loop {
+            self.at = plain_end(bytes, self.at);
+            match self.byte() {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ if self.at >= bytes.len() => return self.malformed(),
+                _ => self.at += 1,
+            }
+            special = true;
+        }
+        let raw = self.since(start);
+        self.at += 1;
+        Ok(Text { raw, special })
+    }
+
+    /// Reads the text of a number (RFC 8259 §6).
+    pub(crate) fn number(&mut self) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        self.at += usize::from(self.byte() == b'-');
+        match self.byte() {
+            b'0' => self.at += 1,
+            b'1'..=b'9' => self.skip_digits(),
+            _ => return self.malformed(),
+        }
+        if self.byte() == b'.' {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if matches!(self.byte(), b'e' | b'E') {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
+            self.some_digits()?;
+        }
+        Ok(self.since(start))
+    }
+
+    #[inline]
+    fn skip_digits(&mut self) {
+        while self.byte().is_ascii_digit() {
+            self.at += 1;
+        }
+    }
+
+    fn some_digits(&mut self) -> Result<(), Malformed> {
+        if !self.byte().is_ascii_digit() {
+            return self.malformed();
+        }
+        self.skip_digits();
+        Ok(())
+    }
+
+    /// Reads `true` or `false`.
+    pub(crate) fn boolean(&mut self) -> Result<bool, Malformed> {
+        let value = self.byte() == b't';
+        self.literal(if value { "true" } else { "false" })?;
+        Ok(value)
+    }
+
+    /// Reads `null`.
+    pub(crate) fn null(&mut self) -> Result<(), Malformed> {
+        self.literal("null")
+    }
+
+    fn literal(&mut self, literal: &str) -> Result<(), Malformed> {
+        if !self.text.as_bytes().get(self.at..).is_some_and(|t| t.starts_with(literal.as_bytes())) {
+            return self.malformed();
+        }
+        self.at += literal.len();
+        Ok(())
+    }
+
+    /// Moves past one value, however deep, without recursion: a bit for each open bracket.
+    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+        let mut open = Brackets::default();
+        loop {
+            let opened = self.skip_opening(&mut open)?;
+            if !opened && !self.skip_closings(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads a scalar, or an opening bracket and, in an object, the first name; whether a value must follow.
+    fn skip_opening(&mut self, open: &mut Brackets) -> Result<bool, Malformed> {
+        match self.kind()? {
+            Kind::Object => {
+                self.open();
+                let named = self.member(true)?.is_some();
+                if named {
+                    open.push(true);
+                }
+                Ok(named)
+            }
+            Kind::Array => {
+                self.open();
+                let filled = self.item(true)?;
+                if filled {
+                    open.push(false);
+                }
+                Ok(filled)
+            }
+            Kind::String => self.string().map(|_| false),
+            Kind::Number => self.number().map(|_| false),
+            Kind::Boolean => self.boolean().map(|_| false),
+            Kind::Null => self.null().map(|()| false),
+        }
+    }
+
+    /// After a value: closes what ends here; whether another value follows.
+    fn skip_closings(&mut self, open: &mut Brackets) -> Result<bool, Malformed> {
+        while let Some(is_object) = open.last() {
+            let more = if is_object { self.member(false)?.is_some() } else { self.item(false)? };
+            if more {
+                return Ok(true);
+            }
+            open.pop();
+        }
+        Ok(false)
+    }
+}
+
+/// The kinds of the brackets that are open, a bit each: a body of nothing but brackets needs an eighth of its size.
+#[derive(Default)]
+struct Brackets {
+    /// Bits of the innermost ones.
+    word: u64,
+    /// How many of them there are.
+    bits: u32,
+    full: Vec<u64>,
+}
+
+impl Brackets {
+    fn push(&mut self, is_object: bool) {
+        if self.bits == u64::BITS {
+            self.full.push(self.word);
+            self.bits = 0;
+        }
+        self.word = self.word << 1 | u64::from(is_object);
+        self.bits += 1;
+    }
+
+    fn last(&self) -> Option<bool> {
+        (self.bits > 0).then_some(self.word & 1 == 1)
+    }
+
+    fn pop(&mut self) {
+        self.word >>= 1;
+        self.bits -= 1;
+        if self.bits == 0
+            && let Some(word) = self.full.pop()
+        {
+            (self.word, self.bits) = (word, u64::BITS);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn skip(text: &str) -> Result<usize, usize> {
+        let mut cursor = Cursor::new(text);
+        cursor.skip().map(|()| cursor.position()).map_err(|error| error.offset)
+    }
+
+    #[test]
+    fn what_is_skipped_is_what_a_json_parser_takes() {
+        for text in
+            ["{}", "[]", "[1,-2.5e+3,\"a\\\"b\",null,true,{\"a\":[{}]}]", " {\"a\" : [ 1 , 2 ] }"]
+        {
+            assert_eq!(skip(text), Ok(text.len()), "{text}");
+        }
+        for text in [
+            "",
+            "{",
+            "[",
+            "[1",
+            "[1,]",
+            "[,1]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{1:2}",
+            "[}",
+            "{]",
+            "[1}",
+            "\"",
+            "\"\\",
+            "\"\\\"",
+            "01x",
+            "-",
+            "1.",
+            "1e",
+            "tru",
+            "nul",
+            "+1",
+            ".5",
+            "[1 2]",
+        ] {
+            let refused = skip(text);
+            let whole = refused.is_err() || refused != Ok(text.len());
+            assert!(whole, "{text}");
+            assert!(serde_json::from_str::<serde::de::IgnoredAny>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        for depth in [63, 64, 65, 128, 129, 100_000] {
+            let text = "[{\"a\":".repeat(depth) + "1" + &"}]".repeat(depth);
+            assert_eq!(skip(&text), Ok(text.len()));
+            let crossed = "[{\"a\":".repeat(depth) + "1" + &"]}".repeat(depth);
+            assert_eq!(skip(&crossed), Err(depth * 6 + 1));
+        }
+    }
+
+    #[test]
+    fn strings_are_unescaped_or_refused() {
+        let read = |json: &str| {
+            let mut cursor = Cursor::new(json);
+            let text = cursor.string().unwrap();
+            assert_eq!(cursor.position(), json.len());
+            text.read(&mut String::new()).map(str::to_owned).map_err(|fault| fault.code)
+        };
+        assert_eq!(read(r#""plain é""#).unwrap(), "plain é");
+        assert_eq!(
+            read(r#""\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00""#).unwrap(),
+            "\"\\/\u{8}\u{c}\n\r\té😀"
+        );
+        assert_eq!(read(r#""\ud83d""#), Err(FaultCode::LoneSurrogate));
+        assert_eq!(read(r#""\ude00\ud83d""#), Err(FaultCode::LoneSurrogate));
+        assert_eq!(read(r#""\ud83d\u0041""#), Err(FaultCode::LoneSurrogate));
+        assert_eq!(read(r#""\x""#), Err(FaultCode::StringEscape));
+        assert_eq!(read(r#""\u12g4""#), Err(FaultCode::StringEscape));
+        assert_eq!(read("\"a\u{1}b\""), Err(FaultCode::StringCharacter));
+    }
+}

@@ -1,0 +1,43 @@
+//! What may be shown: the redaction engine, with what OpenTelemetry's keys add to it.
+
+use recorder_envelope::json::write_string;
+use recorder_envelope::redaction::{Kind, NameVerdict, Redaction};
+
+/// The reason that the markers of log bodies give.
+pub(crate) const LOG_BODY_REASON: &str = "log_body";
+
+/// The reason that the markers of rejected records give.
+pub(crate) const REJECTED_REASON: &str = "rejected";
+
+/// Screens the texts of one body.
+pub(crate) struct Screen<'r> {
+    redaction: Redaction<'r>,
+}
+
+impl<'r> Screen<'r> {
+    pub(crate) fn new(redaction: Redaction<'r>) -> Self {
+        Self { redaction }
+    }
+
+    /// What the policy says of a value of this kind under this key.
+    pub(crate) fn verdict(&self, key: &str, kind: Kind) -> NameVerdict<'r> {
+        self.redaction.name(key, kind)
+    }
+
+    /// Writes a text as far as it may be shown; whether that is all of it.
+    pub(crate) fn write_text(&mut self, text: &str, out: &mut Vec<u8>) -> bool {
+        let before = self.redaction.tally();
+        self.redaction.text(text, out);
+        self.redaction.tally() == before
+    }
+
+    /// Writes the marker of what is removed.
+    pub(crate) fn write_removed(&mut self, reason: &str, text: &str, out: &mut Vec<u8>) {
+        if text.is_empty() {
+            // Nothing is nothing to hide, and that it was nothing is evidence.
+            write_string(out, text);
+        } else {
+            self.redaction.remove_text(reason, text, out);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The integration tests of recorder-otel-adapter, one module a subject.
+// Marked as tests throughout, so that helpers may unwrap as the tests themselves do.
+#![cfg(test)]
+
+mod any_bytes;
+mod cases;
+mod contract;
+mod fuzz_corpus;
+mod hostile;
+mod mapping;
+mod protobuf;
+mod redaction;
+mod support;
+mod vectors;

@@ -1,0 +1,158 @@
+//! Names, ids and duplicates: what an envelope says of a record, and that a retry is a replay.
+
+use recorder_envelope::adapter::Policy;
+use recorder_otel_adapter::Encoding;
+
+use crate::support::{
+    TRACE, check, codes, is_anomaly, lenient, log, logs, map, payload, span, strict, traces,
+};
+
+fn with_resource(attributes: &str, spans: &[String]) -> String {
+    let resource = format!(r#"[{{"resource":{{"attributes":[{attributes}]}},"scopeSpans""#);
+    traces(spans).replace(r#"[{"scopeSpans""#, &resource)
+}
+
+fn text(key: &str, value: &str) -> String {
+    format!(r#"{{"key":"{key}","value":{{"stringValue":"{value}"}}}}"#)
+}
+
+#[test]
+fn the_shipped_trace_is_stored_whole_under_both_policies() {
+    let mut stored = 0;
+    for body in TRACE.lines() {
+        let outcome = strict(body).unwrap();
+        stored += outcome.accepted;
+        assert_eq!(lenient(body).events, outcome.events);
+        for event in &outcome.events {
+            let fields = &event.envelope.fields;
+            assert_eq!(fields.environment_id.as_str(), "staging");
+            assert!(fields.actor_id.as_str().starts_with("otel:"), "{}", fields.actor_id);
+            assert_eq!(payload(event)["notes"], serde_json::json!([]));
+        }
+    }
+    assert_eq!(stored, 56);
+}
+
+#[test]
+fn the_same_body_gives_the_same_envelopes_and_another_spelling_the_same_spans() {
+    let body = TRACE.lines().next().unwrap();
+    let once = lenient(body);
+    assert_eq!(once, lenient(body));
+    let value: serde_json::Value = serde_json::from_str(body).unwrap();
+    // Members sorted by name, and a line for each.
+    let pretty = serde_json::to_string_pretty(&value).unwrap();
+    assert_eq!(once, lenient(&pretty));
+}
+
+#[test]
+fn actors_are_agents_before_services_before_what_is_configured() {
+    let agent = span(&format!(r#","attributes":[{}]"#, text("gen_ai.agent.id", "a-7")));
+    let service = [text("service.name", "desk"), text("service.namespace", "ops")].join(",");
+    let actor = |body: &str| lenient(body).events[0].envelope.fields.actor_id.to_string();
+    assert_eq!(actor(&with_resource(&service, std::slice::from_ref(&agent))), "otel:agent:a-7");
+    assert_eq!(actor(&with_resource(&service, &[span("")])), "otel:service:ops/desk");
+    assert_eq!(
+        actor(&with_resource(&text("service.name", "desk"), &[span("")])),
+        "otel:service:desk"
+    );
+    assert_eq!(actor(&traces(&[span("")])), "otel:unknown");
+    assert_eq!(actor(&traces(&[agent])), "otel:agent:a-7");
+}
+
+#[test]
+fn names_that_are_none_are_replaced_with_a_word_and_refused_under_strictness() {
+    let attributes = [text("gen_ai.agent.id", "a\\u0007b"), text("session.id", &"s".repeat(300))];
+    let record = span(&format!(r#","attributes":[{}]"#, attributes.join(",")));
+    let body = with_resource(&text("deployment.environment", "x\\u202ey"), &[record]);
+    let outcome = lenient(&body);
+    assert_eq!((outcome.accepted, outcome.rejected), (1, 0));
+    assert_eq!(codes(&outcome), ["otel_environment", "otel_actor", "otel_session"]);
+    let stored = outcome.events.iter().find(|event| !is_anomaly(event)).unwrap();
+    let fields = &stored.envelope.fields;
+    assert_eq!(
+        (fields.actor_id.as_str(), fields.environment_id.as_str()),
+        ("otel:unknown", "unspecified")
+    );
+    assert_eq!(fields.session_id, None);
+    assert!(strict(&body).is_err());
+}
+
+#[test]
+fn sessions_are_conversations_before_sessions_and_records_before_resources() {
+    let session = |attributes: &[String], resource: &str| {
+        let record = span(&format!(r#","attributes":[{}]"#, attributes.join(",")));
+        let outcome = lenient(&with_resource(resource, &[record]));
+        outcome.events[0].envelope.fields.session_id.as_ref().map(ToString::to_string)
+    };
+    let (conversation, own, mcp) =
+        (text("gen_ai.conversation.id", "c"), text("session.id", "s"), text("mcp.session.id", "m"));
+    assert_eq!(session(&[mcp.clone(), own.clone(), conversation], "").as_deref(), Some("c"));
+    assert_eq!(session(&[mcp.clone(), own], "").as_deref(), Some("s"));
+    assert_eq!(session(&[mcp], &text("session.id", "r")).as_deref(), Some("m"));
+    assert_eq!(session(&[], &text("session.id", "r")).as_deref(), Some("r"));
+    assert_eq!(session(&[], ""), None);
+}
+
+#[test]
+fn what_comes_after_the_records_that_it_is_about_is_part_of_them() {
+    let late = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[SPAN],"schemaUrl":"s:2","scope":{"version":"1","name":"n"}}],"schemaUrl":"s:1","resource":{"attributes":[{"value":{"stringValue":"desk"},"key":"service.name"}]}}]}"#;
+    let early = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"desk"}}]},"schemaUrl":"s:1","scopeSpans":[{"scope":{"name":"n","version":"1"},"schemaUrl":"s:2","spans":[SPAN]}]}]}"#;
+    let late = lenient(&late.replace("SPAN", &span("")));
+    assert_eq!(late, lenient(&early.replace("SPAN", &span(""))));
+    let payload = payload(&late.events[0]);
+    assert_eq!(payload["resource"]["schema_url"], "s:1");
+    assert_eq!(payload["scope"]["schema_url"], "s:2");
+    assert_eq!(payload["scope"]["version"], "1");
+}
+
+#[test]
+fn a_span_has_one_id_wherever_it_is_sent_and_log_records_have_that_of_their_place() {
+    let id = |body: &str, index: usize| lenient(body).events[index].envelope.fields.envelope_id;
+    let other = span("").replace("c1b174", "c1b175");
+    assert_eq!(id(&traces(&[span("")]), 0), id(&traces(&[other.clone(), span("")]), 1));
+    // Its own ids, its start and its end tell a span from others; what it says does not.
+    assert_eq!(id(&traces(&[span("")]), 0), id(&traces(&[span(r#","flags":1"#)]), 0));
+    let ended = span("").replace("1544712661", "1544712662");
+    assert_ne!(id(&traces(&[span("")]), 0), id(&traces(&[ended]), 0));
+    let one = logs(&[log("")]);
+    let two = logs(&[log(""), log("")]);
+    assert_eq!(id(&one, 0), id(&one, 0));
+    assert_ne!(id(&one, 0), id(&two, 0));
+    assert_ne!(id(&two, 0), id(&two, 1));
+}
+
+#[test]
+fn equal_records_of_one_body_stay_as_many_as_came() {
+    let outcome = lenient(&traces(&[span(""), span(""), span(r#","flags":1"#)]));
+    assert_eq!((outcome.accepted, outcome.events.len()), (3, 3));
+    let outcome = lenient(&logs(&[log(""), log("")]));
+    assert_eq!((outcome.accepted, outcome.events.len()), (2, 2));
+}
+
+#[test]
+fn salts_and_ids_follow_from_the_keys() {
+    let body = logs(&[log("")]);
+    let mut other = crate::support::settings(Policy::RecordAnomaly);
+    other.salt_key = recorder_envelope::adapter::SaltKey::from_hex(&[b'3'; 64]).unwrap();
+    let other = recorder_otel_adapter::Adapter::new(other).unwrap();
+    let door = recorder_otel_adapter::Door::Ingest;
+    let other = other.map(body.as_bytes(), Encoding::Json, door).unwrap();
+    let (mine, other) = (&lenient(&body).events[0].envelope, &other.events[0].envelope);
+    assert_ne!(mine.fields.envelope_id, other.fields.envelope_id);
+    assert_ne!(mine.payload.salt, other.payload.salt);
+    assert_eq!(mine.payload.payload, other.payload.payload);
+}
+
+#[test]
+fn accepted_and_rejected_are_what_came_in_for_every_mixture() {
+    let (good, wrong) = (span(""), span("").replace("60c", "60"));
+    for pattern in 0..64_u32 {
+        let spans = (0..6).map(|bit| if pattern & 1 << bit == 0 { &good } else { &wrong });
+        let body = traces(&spans.cloned().collect::<Vec<_>>());
+        let outcome = map(Policy::RecordAnomaly, Encoding::Json, body.as_bytes()).unwrap();
+        check(&outcome);
+        assert_eq!(outcome.rejected, u64::from(pattern.count_ones()));
+        assert_eq!(outcome.received(), 6);
+        assert_eq!(strict(&body).is_ok(), pattern == 0);
+    }
+}
