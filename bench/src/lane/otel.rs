@@ -43,7 +43,7 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<Vec<Row>> {
             &json,
             parse,
             Gate::AtLeast(0.35),
-            { |body| map(&adapter, body, Encoding::Json) },
+            |body| map(&adapter, body, Encoding::Json),
         )?,
         lane(
             session,
@@ -51,7 +51,7 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<Vec<Row>> {
             &protobuf,
             decode,
             Gate::AtLeast(0.3),
-            { |body| map(&adapter, body, Encoding::Protobuf) },
+            |body| map(&adapter, body, Encoding::Protobuf),
         )?,
     ])
 }
