@@ -187,3 +187,35 @@ fn a_runpack_of_links_devices_and_odd_names_is_refused_by_name() {
     assert_eq!((code, counts(&answer)), (5, ([0, 1, 0], vec!["path_unsafe"])));
     assert_eq!(recorded(&sandbox), 0);
 }
+
+#[test]
+fn eight_megabytes_of_anything_are_taken_or_refused_in_bounded_memory() {
+    /// Address space of the process, in KiB: program, libraries and stacks included.
+    const ADDRESS_SPACE_KIB: u32 = 400 << 10;
+    let sandbox = sandbox();
+    let filled = |before: &str, item: &str, after: &str| {
+        let count = ((8 << 20) - before.len() - after.len()) / item.len() - 1;
+        format!("{before}{}{after}", item.repeat(count))
+    };
+    let program = assert_cmd::cargo::cargo_bin("recorder");
+    for (text, expected) in [
+        (filled(r#"[{"request":["#, "[],", "0]}]"), "record_invalid"),
+        (filled(r#"[{"request":["#, r#"{"a":0},"#, "0]}]"), "record_invalid"),
+        (filled("[", "1,", "1]"), "fixture_invalid"),
+        (filled(r#"{"fixture_version":"v1","transcript":"#, "[", ""), "fixture_invalid"),
+    ] {
+        sandbox.write("document.json", &text);
+        let script = format!(
+            "ulimit -v {ADDRESS_SPACE_KIB} && exec {} --json decision-gate ingest-fixture document.json",
+            program.display()
+        );
+        let mut command = assert_cmd::Command::new("sh");
+        command.env_clear().current_dir(&sandbox.root).args(["-c", &script]);
+        let run = Run::of(&mut command);
+        let answer: Value = serde_json::from_str(&run.stdout).expect(&run.stderr);
+        let (counts, codes) = counts(&answer);
+        assert_eq!((run.code, counts[0]), (5, 0), "{expected}: {answer}");
+        assert!(codes.contains(&expected), "{expected}: {codes:?}");
+    }
+    assert_eq!(recorded(&sandbox), 0);
+}

@@ -9,6 +9,7 @@
 mod cas;
 mod read;
 mod secret;
+mod tree;
 mod write;
 
 use std::path::PathBuf;
