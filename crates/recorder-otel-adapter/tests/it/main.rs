@@ -10,5 +10,6 @@ mod hostile;
 mod mapping;
 mod protobuf;
 mod redaction;
+mod sdk;
 mod support;
 mod vectors;
