@@ -13,7 +13,7 @@ use crate::wire::{self, CanonicalTime, HashAlgorithm, ObjectError};
 
 /// A number that no segment can have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{member} is beyond 2^40 - 1")]
+#[error("{member} is beyond 2^40 - 1, or 0 where there must be one")]
 pub struct OutOfRange {
     /// The member that holds it.
     pub member: &'static str,
@@ -224,6 +224,9 @@ impl TryFrom<SealObject> for SegmentSeal {
 
     fn try_from(object: SealObject) -> Result<Self, OutOfRange> {
         check_range("envelope_count", object.envelope_count)?;
+        if object.envelope_count == 0 {
+            return Err(OutOfRange { member: "envelope_count" });
+        }
         check_range("tree_size", object.tree_size)?;
         Ok(Self {
             segment_id: object.segment_id,

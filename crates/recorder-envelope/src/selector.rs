@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::SealedEnvelope;
 use crate::json::{self, JsonLimits};
+use crate::wire;
 
 /// Why a selector was refused.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +149,11 @@ impl Selector {
             ..JsonLimits::PAYLOAD
         };
         Ok(json::from_strict(bytes, &limits)?)
+    }
+
+    /// Whether [`Selector::parse`] would take its canonical form.
+    pub(crate) fn is_within_bounds(&self) -> bool {
+        Self::parse(&wire::canonical(self)).is_ok()
     }
 
     /// Whether the selector means `envelope`.

@@ -29,6 +29,12 @@ const INPUT_BYTES: usize = 32 << 10;
 /// Bytes of the directory that are read at once.
 const DIRECTORY_BUFFER_BYTES: usize = 64 << 10;
 
+/// How far back a deflate stream copies at most.
+const DISTANCE_MAX: usize = 32 << 10;
+
+/// Stored bytes in which as many plain ones must come, or all there are.
+const BEGINNING_STORED_BYTES: usize = 1 << 20;
+
 /// Bytes of the smallest member: a local header and a name of one byte.
 const MEMBER_BYTES_MIN: u64 = LOCAL_HEADER_BYTES as u64 + 1;
 
@@ -160,6 +166,7 @@ impl<'a> Archive<'a> {
             crc32: Hasher::new(),
             crc32_expected: member.crc32,
             inflate: (member.method == Method::Deflate).then(Inflate::new),
+            sound: member.method == Method::Stored,
         }
     }
 
@@ -472,6 +479,8 @@ pub struct ArchiveReader<'a> {
     crc32: Hasher,
     crc32_expected: u32,
     inflate: Option<Inflate>,
+    /// Whether the deflate stream was found sound to its end, so that its bytes may be given.
+    sound: bool,
 }
 
 impl ArchiveReader<'_> {
@@ -481,6 +490,9 @@ impl ArchiveReader<'_> {
     ///
     /// `Refused` where CRC, sizes or the deflate stream are wrong; `Failed` where the medium fails.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+        if !self.sound {
+            self.require_soundness()?;
+        }
         let wanted = buffer.len().min(usize::try_from(self.size_left).unwrap_or(usize::MAX));
         if wanted == 0 {
             self.finish()?;
@@ -493,6 +505,51 @@ impl ArchiveReader<'_> {
         self.crc32.update(&buffer[..count]);
         self.size_left -= count as u64;
         Ok(count)
+    }
+
+    /// Inflates once for nothing: a stream that is malformed anywhere gives no bytes, however far readers come.
+    fn require_soundness(&mut self) -> Result<(), ReadError> {
+        self.require_sound_beginning()?;
+        let mut rehearsal = ArchiveReader {
+            source: self.source,
+            place: self.place.clone(),
+            offset: self.offset,
+            stored_left: self.stored_left,
+            size_left: self.size_left,
+            crc32: Hasher::new(),
+            crc32_expected: self.crc32_expected,
+            inflate: Some(Inflate::new()),
+            sound: true,
+        };
+        let mut buffer = vec![0; INPUT_BYTES];
+        while rehearsal.size_left > 0 {
+            let wanted =
+                buffer.len().min(usize::try_from(rehearsal.size_left).unwrap_or(usize::MAX));
+            rehearsal.size_left -= rehearsal.read_inflated(&mut buffer[..wanted])? as u64;
+        }
+        rehearsal.finish_inflate()?;
+        self.sound = true;
+        Ok(())
+    }
+
+    /// Requires that nothing is copied from before the first byte. An inflater that is fed in pieces takes that for
+    /// zeroes, where others refuse the stream; one that is told to finish at once does not. Later bytes cannot be
+    /// copied from there.
+    fn require_sound_beginning(&self) -> Result<(), ReadError> {
+        let refused =
+            |detail: &str| Err(refuse(FindingCode::MemberDeflate, self.place.clone(), detail));
+        let stored = self.stored_left.min(BEGINNING_STORED_BYTES as u64);
+        let mut input = vec![0; usize::try_from(stored).unwrap_or(BEGINNING_STORED_BYTES)];
+        read_exact_at(self.source, self.offset, &mut input)?;
+        let plain = self.size_left.min(DISTANCE_MAX as u64);
+        let mut output = vec![0; usize::try_from(plain).unwrap_or(DISTANCE_MAX)];
+        let mut inflate = Decompress::new(false);
+        match inflate.decompress(&input, &mut output, FlushDecompress::Finish) {
+            Err(_) => refused("not a deflate stream"),
+            Ok(Status::StreamEnd) => Ok(()),
+            Ok(_) if inflate.total_out() == plain || stored == self.stored_left => Ok(()),
+            Ok(_) => refused("hardly anything in its first bytes"),
+        }
     }
 
     fn read_stored(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {

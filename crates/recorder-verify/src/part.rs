@@ -56,13 +56,21 @@ impl Ids {
     }
 }
 
+/// The leaves of one part, as far as they follow one another.
+#[derive(Debug, Default)]
+pub(crate) struct Leaves {
+    /// Neighbours, cut where a root is wanted.
+    pub(crate) ranges: Vec<CompactRange>,
+    /// Whether something came after them that does not follow, or could not be read.
+    pub(crate) broken_off: bool,
+}
+
 /// What one part amounts to.
 pub(crate) struct PartReport {
     pub(crate) id: PartId,
     pub(crate) findings: Findings,
     pub(crate) runs: Runs,
-    /// The leaves of the log; `None` where they are not one run.
-    pub(crate) ranges: Option<Vec<CompactRange>>,
+    pub(crate) leaves: Leaves,
     pub(crate) ids: Ids,
     pub(crate) tally: ContentTally,
     pub(crate) signatures: EnvelopeSignatures,
@@ -76,8 +84,6 @@ pub(crate) struct PartContext<'a> {
     pub(crate) segments: &'a Segments,
     pub(crate) closure: &'a Closure<'a>,
     pub(crate) trust: &'a Trust<'a>,
-    /// Whether leaves are hashed.
-    pub(crate) leaves: bool,
     /// Sizes of the log at which ranges are cut.
     pub(crate) cuts: &'a [u64],
 }
@@ -100,7 +106,7 @@ impl PartContext<'_> {
             id,
             findings: Findings::default(),
             runs: Runs::default(),
-            ranges: self.leaves.then(Vec::new),
+            leaves: Leaves::default(),
             ids: Ids::default(),
             tally: ContentTally::default(),
             signatures: EnvelopeSignatures::default(),
@@ -187,7 +193,7 @@ impl Checker<'_> {
                 self.report.findings.add(finding);
                 self.report.tally.unreadable += 1;
                 self.report.runs.break_off();
-                self.report.ranges = None;
+                self.report.leaves.broken_off = true;
             }
         }
     }
@@ -210,36 +216,39 @@ impl Checker<'_> {
         let stated = &context.admitted.content().segments[segment];
         let place = &line.place;
         self.segment.check_place(stated, place, |code, detail| add(code, in_chain(), detail));
-        let continues = runs.add(line, |code, detail| add(code, in_chain(), detail));
+        runs.add(line, |code, detail| add(code, in_chain(), detail));
+        let in_segment = Place::Segment(segment as u64);
+        self.segment.check_ends(line, |detail| {
+            add(FindingCode::SealMismatch, in_segment.clone(), detail);
+        });
         if let Some(why) = context.trust.succession.misplaced(segment, line) {
             add(FindingCode::RotationInvalid, at_line(), why.to_owned());
         }
-        signatures.check(context.trust, line, self.promise, at_line, |code, detail| {
+        signatures.check(context.trust, line, self.promise, |code, detail| {
             add(code, at_line(), detail);
         });
         ids.add(line, (number, number_of_line.try_into().unwrap_or(u32::MAX)));
-        self.add_leaf(line, continues);
+        self.add_leaf(line);
     }
 
-    fn add_leaf(&mut self, line: &EnvelopeLine<'_>, continues: bool) {
-        let Some(ranges) = &mut self.report.ranges else { return };
+    fn add_leaf(&mut self, line: &EnvelopeLine<'_>) {
+        let Leaves { ranges, broken_off } = &mut self.report.leaves;
         let position = line.place.position;
         let current = ranges.last_mut();
-        if !continues && current.is_some() {
-            self.report.ranges = None;
+        *broken_off |= current.as_ref().is_some_and(|range| range.end() != position);
+        if *broken_off {
             return;
         }
         let leaf = leaf_hash(&line.chain_hash);
         match current {
             Some(range) if !self.context.cuts.contains(&range.end()) => range.push(leaf),
-            _ => {
-                let Ok(mut range) = CompactRange::starting_at(position) else {
-                    self.report.ranges = None;
-                    return;
-                };
-                range.push(leaf);
-                ranges.push(range);
-            }
+            _ => match CompactRange::starting_at(position) {
+                Ok(mut range) => {
+                    range.push(leaf);
+                    ranges.push(range);
+                }
+                Err(_) => *broken_off = true,
+            },
         }
     }
 }

@@ -268,12 +268,13 @@ fn end(phases: &Phases, findings: &Findings, integrity: Integrity) -> End {
     let sealed_there = phases.segments.last_position().is_some_and(|end| Some(end) == last);
     let sealed = phases.segments.last_sealed() && phases.signatures.last_seal_vouched();
     let doubted = findings.bears_on(Question::End, Severity::Warning);
-    if phases.anchors.end_known() || (sealed && sealed_there && !doubted) {
+    if doubted {
+        End::Unproven
+    } else if phases.anchors.end_known() || (sealed && sealed_there) {
         End::Proven
     } else if !phases.segments.last_sealed()
         && sealed_there
         && phases.signatures.checkpoint_vouched()
-        && !doubted
     {
         End::Open
     } else {

@@ -96,8 +96,7 @@ fn run_phases(
     let closure = Closure::new(&content.attachments);
     let mut trust = Trust::new(options.trust_root.as_ref(), &content.stream);
     Succession::follow(container, admitted, &segments, &mut trust, &mut findings)?;
-    let log =
-        Log::new(content, segments.begins_at_zero(), &options.known_heads, &options.kept_heads);
+    let log = Log::new(content, &options.known_heads, &options.kept_heads);
     let cuts = log.cuts();
     let context = PartContext {
         container,
@@ -105,7 +104,6 @@ fn run_phases(
         segments: &segments,
         closure: &closure,
         trust: &trust,
-        leaves: segments.begins_at_zero(),
         cuts: &cuts,
     };
     let mut pass = Pass::new(&context, log, findings, progress);
@@ -266,7 +264,7 @@ impl<'a> Pass<'a> {
     }
 
     fn stitch(&mut self, report: PartReport) -> Result<(), VerifyError> {
-        let PartReport { id, findings, runs, ranges, ids, tally, signatures, failure } = report;
+        let PartReport { id, findings, runs, leaves, ids, tally, signatures, failure } = report;
         if let Some(error) = failure {
             return Err(error);
         }
@@ -275,14 +273,12 @@ impl<'a> Pass<'a> {
         for run in &runs.runs {
             self.chain.run(run, &mut self.gaps, &mut self.findings)?;
             self.log.add_run(run, &mut self.paths, &mut self.findings)?;
-            for end in [&run.first, &run.last] {
-                self.context.segments.check_ends(id.segment, end, &mut self.findings);
-            }
         }
         if runs.ends_unreadable() {
             self.chain.break_off();
+            self.log.break_off(&mut self.paths, &mut self.findings)?;
         }
-        self.log.add_leaves(ranges.as_deref());
+        self.log.add_leaves(&leaves);
         if let Some((_, found)) = &mut self.segment {
             *found += tally.envelopes + tally.unreadable;
         }
@@ -302,8 +298,10 @@ impl<'a> Pass<'a> {
     fn see_ids(&mut self, ids: &Ids, first: bool) {
         let context = self.context;
         for (arrival, parents) in ids.iter() {
-            if first {
-                self.omitted.arrive(arrival.id, || place_of(context, arrival.at));
+            if first && self.omitted.lists(arrival.id) {
+                let (code, place) =
+                    (FindingCode::OmittedParentPresent, place_of(context, arrival.at));
+                self.findings.add(Finding::new(code, place, "its id is listed as omitted"));
             }
             let omitted = &mut self.omitted;
             let sought = parents.iter().copied().filter(|parent| !omitted.name(*parent));

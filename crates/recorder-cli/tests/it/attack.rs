@@ -172,7 +172,7 @@ fn a_database_whose_end_no_checkpoint_covers_yet_is_attacked_all_the_same() {
     assert_eq!(reports["older_copy"]["witness"]["code"], "known_head_ahead");
     assert_eq!(layer_and_code(&reports["rewrite_open"]["head_guard"]), elsewhere("rewrite_open"));
     assert_eq!(reports["rewrite_insider"]["performed"], true);
-    assert_eq!(reports["rewrite_unpromised"]["code"], "stream_unsigned");
+    assert_eq!(reports["rewrite_unpromised"]["code"], "envelope_unvouched");
 }
 
 #[test]

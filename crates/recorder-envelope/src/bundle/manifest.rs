@@ -156,26 +156,29 @@ impl Manifest {
             depth_max: JsonLimits::PAYLOAD.depth_max * 2,
             nodes_max: MANIFEST_BYTES_MAX as usize,
         };
-        let object: ManifestObject = json::from_strict(bytes, &limits)?;
-        let stated = object.bundle_id.ok_or(ManifestError::BundleId)?;
+        let read: ManifestObject = json::from_strict(bytes, &limits)?;
+        let stated = read.bundle_id.ok_or_else(|| schema("bundle_id is missing"))?;
+        if !read.selector.is_within_bounds() {
+            return Err(schema("the selector is too large, or nested too deep"));
+        }
         let content = ManifestContent {
-            created_at: object.created_at,
-            stream: object.stream,
-            selector: object.selector,
-            segments: object.segments,
-            envelope_count: object.envelope_count,
-            attachments: object.attachments,
-            tree_size: object.tree_size,
-            root_hash: object.root_hash,
-            omitted_parent_ids: object.omitted_parent_ids,
-            parts: object.parts,
+            created_at: read.created_at,
+            stream: read.stream,
+            selector: read.selector,
+            segments: read.segments,
+            envelope_count: read.envelope_count,
+            attachments: read.attachments,
+            tree_size: read.tree_size,
+            root_hash: read.root_hash,
+            omitted_parent_ids: read.omitted_parent_ids,
+            parts: read.parts,
         };
+        if wire::canonical(&object(&content, Some(stated))) != bytes {
+            return Err(ManifestError::NotCanonical);
+        }
         let manifest = Self::new(content);
         if manifest.bundle_id != stated {
             return Err(ManifestError::BundleId);
-        }
-        if manifest.to_canonical() != bytes {
-            return Err(ManifestError::NotCanonical);
         }
         Ok(manifest)
     }
@@ -218,6 +221,10 @@ fn object(content: &ManifestContent, bundle_id: Option<BundleId>) -> ManifestObj
         tree_size: content.tree_size,
         kind: ManifestKind::V1,
     }
+}
+
+fn schema(what: &str) -> ManifestError {
+    ManifestError::Form(json::StrictError::Schema(serde::de::Error::custom(what)))
 }
 
 /// The first 16 bytes of `SHA-256(JCS(manifest without bundle_id))`, with the UUIDv7 bits set.

@@ -13,6 +13,7 @@ use super::chain::Run;
 
 use crate::finding::{Finding, FindingCode, Findings, Place};
 use crate::limits::VerifyError;
+use crate::part::Leaves;
 use crate::proofs::Paths;
 
 /// One end of a run: its position and chain hash.
@@ -82,19 +83,20 @@ impl AnchorsReport {
 }
 
 impl<'a> Log<'a> {
-    /// `begins_at_zero` says whether the first segment may begin the log: otherwise no root is recomputed.
     pub(crate) fn new(
         content: &'a ManifestContent,
-        begins_at_zero: bool,
         known_heads: &[SignedCheckpoint],
         kept_heads: &[SignedCheckpoint],
     ) -> Self {
         let kept = kept_heads.iter().filter(|kept| is_of(kept, content));
         let wanted = known_heads.iter().chain(kept);
-        let wanted = wanted.map(|head| (head.checkpoint().tree_size(), None));
+        let nothing = CompactRange::empty();
+        let root_of = |size: u64| (size == 0).then(|| nothing.root().ok()).flatten();
+        let sizes = wanted.map(|head| head.checkpoint().tree_size());
+        let wanted = sizes.map(|size| (size, root_of(size)));
         Self {
             content,
-            prefix: begins_at_zero.then(CompactRange::empty),
+            prefix: Some(CompactRange::empty()),
             wanted: wanted.collect(),
             run: None,
             runs: 0,
@@ -110,11 +112,10 @@ impl<'a> Log<'a> {
         self.wanted.keys().copied().collect()
     }
 
-    /// Adds the leaves of a part; `None` where they are not one run.
-    pub(crate) fn add_leaves(&mut self, ranges: Option<&[CompactRange]>) {
+    /// Adds the leaves of a part.
+    pub(crate) fn add_leaves(&mut self, leaves: &Leaves) {
         let Some(mut prefix) = self.prefix.take() else { return };
-        let Some(ranges) = ranges else { return };
-        for range in ranges {
+        for range in &leaves.ranges {
             if prefix.append(range).is_err() {
                 return;
             }
@@ -122,7 +123,7 @@ impl<'a> Log<'a> {
                 *root = prefix.root().ok();
             }
         }
-        self.prefix = Some(prefix);
+        self.prefix = (!leaves.broken_off).then_some(prefix);
     }
 
     /// The root of the log up to here, where all of it is held.
@@ -150,6 +151,15 @@ impl<'a> Log<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says that a part ended with lines that could not be read: no run goes on after them.
+    pub(crate) fn break_off(
+        &mut self,
+        paths: &mut Paths<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), VerifyError> {
+        self.close_run(paths, findings)
     }
 
     fn close_run(

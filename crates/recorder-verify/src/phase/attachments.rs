@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use recorder_core::hash::AttachmentHash;
+use recorder_core::identity::ContentType;
 use recorder_envelope::attachment::AttachmentRef;
 use recorder_envelope::bundle::ManifestAttachment;
 use recorder_envelope::line::EnvelopeLine;
@@ -22,6 +23,9 @@ use crate::lines;
 /// The manifest's list, and which of its entries envelopes refer to.
 pub(crate) struct Closure<'a> {
     list: &'a [ManifestAttachment],
+    /// The first entry of each hash and type, in whatever order the list is.
+    entries: BTreeMap<(AttachmentHash, &'a ContentType), usize>,
+    /// Kept for the first entry only, where the list repeats one.
     referenced: Vec<AtomicBool>,
     references: AtomicU64,
 }
@@ -52,7 +56,11 @@ impl AttachmentsReport {
 impl<'a> Closure<'a> {
     pub(crate) fn new(list: &'a [ManifestAttachment]) -> Self {
         let referenced = list.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { list, referenced, references: AtomicU64::new(0) }
+        let mut entries = BTreeMap::new();
+        for (index, entry) in list.iter().enumerate() {
+            entries.entry((entry.content_hash, &entry.content_type)).or_insert(index);
+        }
+        Self { list, entries, referenced, references: AtomicU64::new(0) }
     }
 
     /// Resolves the references of one envelope.
@@ -75,13 +83,9 @@ impl<'a> Closure<'a> {
     }
 
     fn resolve_one(&self, wanted: &AttachmentRef, find: &mut impl FnMut(FindingCode, String)) {
-        let key = (&wanted.content_hash, &wanted.content_type);
-        let found = self
-            .list
-            .binary_search_by(|entry| (&entry.content_hash, &entry.content_type).cmp(&key));
-        match found {
-            Err(_) => find(FindingCode::AttachmentRefUnlisted, wanted.content_hash.to_string()),
-            Ok(index) => {
+        match self.entries.get(&(wanted.content_hash, &wanted.content_type)).copied() {
+            None => find(FindingCode::AttachmentRefUnlisted, wanted.content_hash.to_string()),
+            Some(index) => {
                 self.referenced[index].store(true, Ordering::Relaxed);
                 if self.list[index].size_bytes != wanted.size_bytes {
                     let detail = format!("{}: another size than listed", wanted.content_hash);
@@ -93,8 +97,9 @@ impl<'a> Closure<'a> {
 
     /// Ends the phase.
     pub(crate) fn finish(self, findings: &mut Findings) -> AttachmentsReport {
-        for (index, referenced) in self.referenced.iter().enumerate() {
-            if !referenced.load(Ordering::Relaxed) {
+        for (index, listed) in self.list.iter().enumerate() {
+            let first = self.entries.get(&(listed.content_hash, &listed.content_type));
+            if first.is_none_or(|first| !self.referenced[*first].load(Ordering::Relaxed)) {
                 let detail = format!("{}: nothing refers to it", self.list[index].content_hash);
                 let code = FindingCode::AttachmentUnreferenced;
                 findings.add(Finding::new(code, entry(index), detail));

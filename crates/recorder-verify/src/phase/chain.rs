@@ -4,7 +4,6 @@
 //! needed to check them later. Stitched together in order, the runs are the chain.
 
 use recorder_core::hash::{ChainHash, ContentHash};
-use recorder_core::identity::EnvelopeId;
 use recorder_core::time::RecordedAt;
 use recorder_envelope::bundle::manifest::ManifestSegment;
 use recorder_envelope::line::EnvelopeLine;
@@ -17,7 +16,6 @@ use crate::proofs::Gaps;
 /// What of an envelope its neighbours in the chain need to know.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Link {
-    pub(crate) envelope_id: EnvelopeId,
     pub(crate) sequence: u64,
     pub(crate) position: u64,
     pub(crate) recorded_at: RecordedAt,
@@ -28,7 +26,6 @@ pub(crate) struct Link {
 impl Link {
     fn of(line: &EnvelopeLine<'_>) -> Self {
         Self {
-            envelope_id: line.envelope_id(),
             sequence: line.place.sequence,
             position: line.place.position,
             recorded_at: line.place.recorded_at,
@@ -38,7 +35,7 @@ impl Link {
     }
 }
 
-/// Consecutive envelopes of one part, whose links to one another were checked.
+/// Envelopes of one part, consecutive by sequence and by position, whose links to one another were checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) first: Link,
@@ -55,29 +52,30 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// Adds the next envelope. Whether it continues the run.
+    /// Adds the next envelope.
     pub(crate) fn add(
         &mut self,
         line: &EnvelopeLine<'_>,
         mut find: impl FnMut(FindingCode, String),
-    ) -> bool {
+    ) {
         let link = Link::of(line);
         let after_unreadable = std::mem::take(&mut self.unreadable);
         if let Some(run) = self.runs.last_mut().filter(|_| !after_unreadable) {
             let last = run.last;
-            if link.recorded_at < last.recorded_at {
-                find(FindingCode::RecordedAtDecreases, went_back(&last, &link));
-            }
-            if last.sequence.checked_add(1) == Some(link.sequence) {
+            if last.sequence.checked_add(1) == Some(link.sequence)
+                && last.position.checked_add(1) == Some(link.position)
+            {
+                if link.recorded_at < last.recorded_at {
+                    find(FindingCode::RecordedAtDecreases, went_back(&last, &link));
+                }
                 if line.computed_chain_hash(&last.chain_hash) != link.chain_hash {
                     find(FindingCode::ChainHashMismatch, MISMATCH.to_owned());
                 }
                 run.last = link;
-                return true;
+                return;
             }
         }
         self.runs.push(Run { first: link, last: link, after_unreadable });
-        false
     }
 
     /// A line could not be read: what follows it is not known to follow anything.
@@ -111,6 +109,8 @@ pub(crate) struct Chain {
     segment: u64,
     next_sequence: u64,
     before: Before,
+    /// Whether a part ended with lines that could not be read.
+    broken_off: bool,
     recorded_at: Option<RecordedAt>,
     links: u64,
     anchors: u64,
@@ -139,6 +139,7 @@ impl Chain {
             segment: 0,
             next_sequence: 0,
             before: Before::Unknown,
+            broken_off: false,
             recorded_at: None,
             links: 0,
             anchors: 0,
@@ -149,6 +150,7 @@ impl Chain {
     pub(crate) fn begin(&mut self, segment: u64, genesis: Option<&ChainHash>) {
         self.segment = segment;
         self.next_sequence = 0;
+        self.broken_off = false;
         self.before = genesis.map_or(Before::Unknown, |hash| Before::Known(*hash));
     }
 
@@ -160,7 +162,7 @@ impl Chain {
         findings: &mut Findings,
     ) -> Result<(), crate::limits::VerifyError> {
         let first = &run.first;
-        if run.after_unreadable {
+        if run.after_unreadable || std::mem::take(&mut self.broken_off) {
             self.before = Before::Unknown;
             self.next_sequence = self.next_sequence.max(first.sequence);
         }
@@ -179,16 +181,17 @@ impl Chain {
             findings.add(Finding::new(FindingCode::RecordedAtDecreases, place(), detail));
         }
         if let Before::Known(before) = self.before {
+            self.links += 1;
             let Link { sequence, recorded_at, content_hash, .. } = first;
             let computed = preimage::chain_hash(&before, *sequence, *recorded_at, content_hash);
             if computed != first.chain_hash {
                 findings.add(Finding::new(FindingCode::ChainHashMismatch, place(), MISMATCH));
             }
         }
-        self.links += (run.last.sequence - first.sequence) + 1;
+        self.links += run.last.sequence - first.sequence;
         self.before = Before::Known(run.last.chain_hash);
         self.next_sequence = run.last.sequence + 1;
-        self.recorded_at = self.recorded_at.max(Some(run.last.recorded_at));
+        self.recorded_at = Some(run.last.recorded_at);
         Ok(())
     }
 
@@ -200,6 +203,7 @@ impl Chain {
     /// Says that a part ended with lines that could not be read.
     pub(crate) fn break_off(&mut self) {
         self.before = Before::Unknown;
+        self.broken_off = true;
     }
 
     /// Ends a segment: with its last envelope, or with the anchor of those that are left out after it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use recorder_core::identity::EnvelopeId;
 use recorder_core::limits::LINE_BYTES_MAX;
-use recorder_envelope::json::{JsonErrorKind, JsonLimits, canonicalize};
+use recorder_envelope::json::{JsonLimits, canonicalize};
 use recorder_envelope::line::{EnvelopeLine, LineError, LineFault};
 
 use super::Counts;
@@ -61,22 +61,35 @@ pub(crate) fn read_line<'a>(
     place: impl FnOnce() -> Place,
 ) -> Result<EnvelopeLine<'a>, Finding> {
     EnvelopeLine::parse(bytes).map_err(|error| {
-        let code = match error.fault {
-            LineFault::Identity(_) => FindingCode::IdentifierInvalid,
-            LineFault::Json(JsonErrorKind::NotCanonical) => FindingCode::LineNotCanonical,
-            LineFault::Json(_) if is_spelled_otherwise(bytes) => FindingCode::LineNotCanonical,
-            _ => FindingCode::LineMalformed,
+        let code = match (spelling(bytes), &error.fault) {
+            (Spelling::NotJson, _) => FindingCode::LineMalformed,
+            (Spelling::Other, _) => FindingCode::LineNotCanonical,
+            (Spelling::Canonical, LineFault::Identity(_)) => FindingCode::IdentifierInvalid,
+            (Spelling::Canonical, _) => FindingCode::LineMalformed,
         };
         let LineError { offset, fault } = error;
         Finding::new(code, place(), format!("byte {offset}: {fault}"))
     })
 }
 
-/// Whether the line is JSON whose canonical form is another text.
-fn is_spelled_otherwise(bytes: &[u8]) -> bool {
-    let limits = JsonLimits { input_bytes_max: LINE_BYTES_MAX, ..JsonLimits::PAYLOAD };
+/// What a line is as JSON, whatever it holds.
+enum Spelling {
+    NotJson,
+    Other,
+    Canonical,
+}
+
+/// Reads a line that is no envelope as JSON; a payload in it may be deeper and longer than any that is taken.
+fn spelling(bytes: &[u8]) -> Spelling {
+    let depth_max = JsonLimits::PAYLOAD.depth_max * 2;
+    let limits =
+        JsonLimits { input_bytes_max: LINE_BYTES_MAX, depth_max, nodes_max: LINE_BYTES_MAX };
     let mut canonical = Vec::new();
-    canonicalize(bytes, &limits, &mut canonical).is_ok() && canonical != bytes
+    match canonicalize(bytes, &limits, &mut canonical) {
+        Err(_) => Spelling::NotJson,
+        Ok(()) if canonical == bytes => Spelling::Canonical,
+        Ok(()) => Spelling::Other,
+    }
 }
 
 /// Recomputes the commitment and the content hash.
@@ -101,45 +114,46 @@ pub(crate) fn check_line(
     }
 }
 
+/// Where the manifest lists an omitted parent first, and whether an envelope names it.
+struct Omitted {
+    index: u64,
+    named: bool,
+}
+
 /// The parents that the manifest lists as omitted: each is named by an envelope and none is in the bundle.
 pub(crate) struct OmittedParents {
-    ids: BTreeMap<Id, bool>,
-    present: Vec<(Id, Place)>,
+    ids: BTreeMap<Id, Omitted>,
 }
 
 impl OmittedParents {
     pub(crate) fn new(listed: &[EnvelopeId]) -> Self {
-        let ids = listed.iter().map(|id| (id_of(id), false)).collect();
-        Self { ids, present: Vec::new() }
+        let mut ids = BTreeMap::new();
+        for (id, index) in listed.iter().zip(0..) {
+            ids.entry(id_of(id)).or_insert(Omitted { index, named: false });
+        }
+        Self { ids }
     }
 
     /// Whether the parent is listed. It then counts as named.
     pub(crate) fn name(&mut self, parent: Id) -> bool {
         match self.ids.get_mut(&parent) {
-            Some(named) => {
-                *named = true;
+            Some(omitted) => {
+                omitted.named = true;
                 true
             }
             None => false,
         }
     }
 
-    /// Sees an id that is in the bundle.
-    pub(crate) fn arrive(&mut self, id: Id, place: impl FnOnce() -> Place) {
-        if !self.ids.is_empty() && self.ids.contains_key(&id) && self.present.len() < self.ids.len()
-        {
-            self.present.push((id, place()));
-        }
+    /// Whether an id that is in the bundle is listed.
+    pub(crate) fn lists(&self, id: Id) -> bool {
+        !self.ids.is_empty() && self.ids.contains_key(&id)
     }
 
     fn report(self, findings: &mut Findings) {
-        for (id, place) in self.present {
-            let detail = format!("{} is listed as omitted", text_of(id));
-            findings.add(Finding::new(FindingCode::OmittedParentPresent, place, detail));
-        }
         let list = "omitted_parent_ids";
-        for (index, (id, _)) in self.ids.iter().enumerate().filter(|(_, (_, named))| !**named) {
-            let place = Place::Entry { list, index: index as u64 };
+        for (id, Omitted { index, .. }) in self.ids.iter().filter(|(_, omitted)| !omitted.named) {
+            let place = Place::Entry { list, index: *index };
             let detail = format!("no included envelope names {}", text_of(*id));
             findings.add(Finding::new(FindingCode::OmittedParentUnnamed, place, detail));
         }

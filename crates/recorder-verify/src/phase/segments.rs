@@ -8,11 +8,11 @@ use recorder_core::hash::{ChainHash, SealHash, TreeHash};
 use recorder_core::identity::StreamId;
 use recorder_envelope::bundle::manifest::{ManifestContent, ManifestSegment};
 use recorder_envelope::envelope::Place as EnvelopePlace;
+use recorder_envelope::line::EnvelopeLine;
 use recorder_envelope::preimage;
 use recorder_envelope::segment::{SegmentGenesis, SignedSeal, SigningPromise};
 
 use super::Counts;
-use super::chain::Link;
 use super::manifest::Admitted;
 use crate::container::Container;
 use crate::finding::{Finding, FindingCode, Findings, Place};
@@ -28,9 +28,29 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Whether its seal bears a signature, whoever's it is.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.seal.as_ref().is_some_and(|(signed, _)| signed.signature.is_some())
+    }
+
     /// What the first link of the segment follows.
     pub(crate) fn chain_start(&self) -> Option<ChainHash> {
         self.genesis.as_ref().map(|genesis| preimage::chain_start(&genesis.hash()))
+    }
+
+    /// Compares an envelope that is the first or, by the seal's count, the last with the one that the seal names.
+    pub(crate) fn check_ends(&self, line: &EnvelopeLine<'_>, mut find: impl FnMut(String)) {
+        let Some((SignedSeal { seal, .. }, _)) = &self.seal else { return };
+        let (sequence, found) = (line.place.sequence, line.envelope_id());
+        let ends = [
+            (sequence == 0, seal.first_envelope_id, "first"),
+            (sequence + 1 == seal.envelope_count, seal.last_envelope_id, "last"),
+        ];
+        for (_, stated, which) in
+            ends.into_iter().filter(|(is_it, stated, _)| *is_it && *stated != found)
+        {
+            find(format!("its {which} envelope is {found}, stated {stated}"));
+        }
     }
 
     /// Checks where an envelope says that it stands.
@@ -124,12 +144,6 @@ impl Segments {
         promises.map(|genesis| genesis.signing).max().unwrap_or(SigningPromise::None)
     }
 
-    /// Whether the log may be held from its first leaf on.
-    pub(crate) fn begins_at_zero(&self) -> bool {
-        let first = self.list.first().and_then(|segment| segment.genesis.as_ref());
-        first.is_some_and(|genesis| genesis.first_position == 0)
-    }
-
     /// Checks every segment by itself and against the one before.
     pub(crate) fn check(&self, admitted: &Admitted, findings: &mut Findings) {
         let content = admitted.content();
@@ -170,25 +184,6 @@ impl Segments {
                 let code = FindingCode::PredecessorMismatch;
                 findings.add(Finding::new(code, number(index), detail));
             }
-        }
-    }
-
-    /// Compares a segment's last and first envelope with what its seal names, where the bundle holds them.
-    pub(crate) fn check_ends(&self, segment: usize, link: &Link, findings: &mut Findings) {
-        let Some((signed, _)) = &self.list[segment].seal else { return };
-        let seal = &signed.seal;
-        let mut compare = |stated, which| {
-            if stated != link.envelope_id {
-                let detail =
-                    format!("its {which} envelope is {}, stated {stated}", link.envelope_id);
-                findings.add(Finding::new(FindingCode::SealMismatch, number(segment), detail));
-            }
-        };
-        if link.sequence == 0 {
-            compare(seal.first_envelope_id, "first");
-        }
-        if link.sequence + 1 == seal.envelope_count {
-            compare(seal.last_envelope_id, "last");
         }
     }
 

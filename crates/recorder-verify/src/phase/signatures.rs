@@ -4,7 +4,7 @@
 //! under the chain. Keys come from the trust root, and from rotations that one of its keys in force vouches for; nothing
 //! else in the evidence brings a key in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use recorder_core::hash::KeyId;
 use recorder_core::identity::StreamId;
@@ -21,14 +21,11 @@ use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey};
 
 use super::Counts;
 use super::manifest::{Admitted, Beside};
-use super::segments::Segments;
+use super::segments::{Segment, Segments};
 use crate::container::Container;
 use crate::finding::{Finding, FindingCode, Findings, Place};
 use crate::limits::VerifyError;
 use crate::succession::Succession;
-
-/// Unknown keys that are told apart; a bundle that has more is told about these.
-const UNKNOWN_KEYS_MAX: usize = 256;
 
 /// What a key was used for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, serde::Serialize)]
@@ -127,9 +124,9 @@ impl<'a> Trust<'a> {
 pub(crate) struct EnvelopeSignatures {
     /// Envelopes with a valid signature of their own by a trusted key.
     pub(crate) vouched: u64,
+    /// Envelopes with any signature of their own.
+    present: u64,
     used: BTreeSet<KeyId>,
-    /// Keys that the trust root does not hold, and where each was met first.
-    unknown: BTreeMap<KeyId, (u64, Place)>,
 }
 
 impl EnvelopeSignatures {
@@ -139,7 +136,6 @@ impl EnvelopeSignatures {
         trust: &Trust<'_>,
         line: &EnvelopeLine<'_>,
         promise: SigningPromise,
-        place: impl Fn() -> Place,
         mut find: impl FnMut(FindingCode, String),
     ) {
         let Some(signature) = &line.signature else {
@@ -149,9 +145,7 @@ impl EnvelopeSignatures {
             }
             return;
         };
-        if trust.root.is_none() {
-            return;
-        }
+        self.present += 1;
         let key_id = signature.key_id();
         let verify =
             |key: &PublicKey| key.verify_envelope(&line.content_hash, &line.chain_hash, signature);
@@ -160,7 +154,8 @@ impl EnvelopeSignatures {
                 self.vouched += 1;
                 self.used.insert(key_id);
             }
-            Err(Refusal::Unknown) => self.note_unknown(key_id, 1, place()),
+            Err(Refusal::Unknown) if !trust.names_signers() => {}
+            Err(Refusal::Unknown) => find(FindingCode::KeyUnknown, format!("key {key_id}")),
             Err(Refusal::Key(code)) => find(code, format!("key {key_id}")),
             Err(Refusal::Invalid) => {
                 find(FindingCode::EnvelopeSignatureInvalid, format!("key {key_id}"));
@@ -170,18 +165,8 @@ impl EnvelopeSignatures {
 
     pub(crate) fn add(&mut self, other: Self) {
         self.vouched += other.vouched;
+        self.present += other.present;
         self.used.extend(other.used);
-        for (key_id, (count, place)) in other.unknown {
-            self.note_unknown(key_id, count, place);
-        }
-    }
-
-    fn note_unknown(&mut self, key_id: KeyId, count: u64, place: Place) {
-        if let Some((known, _)) = self.unknown.get_mut(&key_id) {
-            *known += count;
-        } else if self.unknown.len() < UNKNOWN_KEYS_MAX {
-            self.unknown.insert(key_id, (count, place));
-        }
     }
 }
 
@@ -286,14 +271,13 @@ pub(crate) fn check(
     let checkpoint_key = heads.checkpoint(checkpoint.as_ref(), admitted, promise);
     let last_seal_vouched = heads.seals(segments);
     let Heads { mut keys, verified, findings, .. } = heads;
-    let unknown = envelopes.unknown.iter().filter(|_| trust.names_signers());
-    for (key_id, (count, place)) in unknown {
-        let detail = format!("key {key_id}, on {count} envelopes, here first");
-        findings.add(Finding::new(FindingCode::KeyUnknown, place.clone(), detail));
-    }
     keys.extend(envelopes.used.iter().map(|key_id| (*key_id, KeyUse::Envelope)));
     let unvouched = envelope_count.saturating_sub(envelopes.vouched);
-    check_trust(trust, content, promise, checkpoint_key.is_some(), unvouched, findings);
+    let signed = !matches!(admitted.signatures, Beside::Absent)
+        || admitted.plan.checkpoint.is_some()
+        || segments.iter().any(Segment::is_signed)
+        || envelopes.present > 0;
+    check_trust(trust, content, signed, checkpoint_key.is_some(), unvouched, findings);
     let counts = Counts::from([
         ("verified", verified + envelopes.vouched),
         ("envelopes", envelopes.vouched),
@@ -314,7 +298,7 @@ pub(crate) fn check(
 fn check_trust(
     trust: &Trust<'_>,
     content: &ManifestContent,
-    promise: SigningPromise,
+    signed: bool,
     checkpoint_vouched: bool,
     unvouched: u64,
     findings: &mut Findings,
@@ -326,8 +310,8 @@ fn check_trust(
     if root.keys_for(&content.stream).next().is_none() {
         return warn(FindingCode::TrustRootSilent, format!("stream {}", content.stream));
     }
-    if promise == SigningPromise::None {
-        warn(FindingCode::StreamUnsigned, "the stream promises no signatures".to_owned());
+    if !signed {
+        warn(FindingCode::StreamUnsigned, "no signature at all".to_owned());
     } else if !checkpoint_vouched && unvouched > 0 {
         warn(FindingCode::EnvelopeUnvouched, format!("{unvouched} envelopes"));
     }

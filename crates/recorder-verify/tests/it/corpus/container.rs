@@ -340,6 +340,11 @@ fn data() -> Vec<Case> {
     *bombed.bytes_mut(layout::README) = bomb.clone();
     let mut zip = bombed.members().zip();
     zip.entries[readme()] = deflated(&bomb, deflate(&bomb));
+    let zeroes = [0; 3];
+    let mut early = whole(&plain());
+    *early.bytes_mut(layout::README) = zeroes.to_vec();
+    let mut early = early.members().zip();
+    early.entries[readme()] = deflated(&zeroes, vec![3, 2, 0]);
     let understated = with_data(|bytes| {
         let member = Member {
             name: layout::README,
@@ -384,6 +389,12 @@ fn data() -> Vec<Case> {
                 data.pop();
                 deflated(bytes, data)
             }),
+        ),
+        Case::reject_bytes(
+            "member-deflate-copies-from-nothing",
+            F::MemberDeflate,
+            "A deflate stream copies from before its first byte, which some inflaters take for zeroes.",
+            early.bytes(),
         ),
         Case::reject_bytes(
             "member-deflate-malformed",

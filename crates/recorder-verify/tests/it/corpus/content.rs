@@ -245,7 +245,7 @@ fn spellings() -> Vec<Case> {
         ),
         (
             "member-repeated-by-escape",
-            F::LineNotCanonical,
+            F::LineMalformed,
             "A payload holds one member twice, once with an escaped letter.",
             "\"amount\":101",
             "\"amount\":101,\"\\u0061mount\":1",
