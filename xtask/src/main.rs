@@ -5,6 +5,7 @@
 mod bench;
 mod controls;
 mod fuzz;
+mod python;
 mod step;
 mod test;
 mod tidy;

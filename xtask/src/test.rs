@@ -11,10 +11,10 @@ use crate::step::{Outcome, Run, is_installed};
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Formatting and tests only: no clippy, documentation or dependency policy.
+    /// Formatting and tests only: no clippy, documentation, dependency policy or Python.
     #[arg(long, conflicts_with = "full")]
     quick: bool,
-    /// Install cargo-deny when it is missing, which compiles for several minutes.
+    /// Take longer: more mutants for both verifiers, and cargo-deny is installed when it is missing.
     #[arg(long)]
     full: bool,
 }
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let mut documentation = cargo("doc --no-deps --workspace");
         run.command("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"));
         check_dependencies(&mut run, cargo, arguments.full);
+        crate::python::check(&mut run, &root, arguments.full);
     }
     run.finish()
 }

@@ -1,0 +1,94 @@
+//! The Python package under `sdk/python`: formatting, types, tests, and mutants that both verifiers must judge alike.
+//!
+//! Deliberately absent: an environment that anything else is installed into. The package goes into a new one under the
+//! target directory, as a user's would.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::step::{Outcome, Run, is_installed};
+
+/// How many mutants are compared in every run, and in a full one.
+const MUTANTS: (u32, u32) = (1_500, 12_000);
+
+/// Runs everything of the package, or says why it was not run.
+pub(crate) fn check(run: &mut Run, root: &Path, full: bool) {
+    if !is_installed("python3") {
+        run.step("python", || missing("python3 is not installed"));
+        return;
+    }
+    let target = match target_directory() {
+        Ok(target) => target,
+        Err(error) => {
+            run.step("python", || Outcome::Failed(format!("{error:#}")));
+            return;
+        }
+    };
+    let environment = target.join("python");
+    let mut installed = false;
+    run.step("python environment", || {
+        let outcome = install(root, &environment);
+        installed = outcome == Outcome::Passed;
+        outcome
+    });
+    if installed {
+        check_package(run, root, &target, &environment, full);
+    }
+}
+
+fn check_package(run: &mut Run, root: &Path, target: &Path, environment: &Path, full: bool) {
+    let tool = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(environment.join("bin").join(name));
+        command.args(arguments).current_dir(root.join("sdk/python"));
+        command
+    };
+    run.command("python format", &mut tool("ruff", &["format", "--check", "."]));
+    run.command("python lints", &mut tool("ruff", &["check", "."]));
+    run.command("python types", &mut tool("mypy", &[]));
+    let mut build = Command::new("cargo");
+    build.args(["build", "--package", "recorder-cli", "--package", "recorder-verify"]);
+    build.args(["--bin", "recorder", "--example", "verify_many"]).current_dir(root);
+    run.command("the verifier to compare with", &mut build);
+    let count = if full { MUTANTS.1 } else { MUTANTS.0 };
+    let mut tests = tool("python", &["-m", "pytest"]);
+    tests.env("RECORDER_BIN", target.join("debug/recorder"));
+    tests.env("RECORDER_VERIFY_MANY", target.join("debug/examples/verify_many"));
+    run.command("python tests", tests.env("RECORDER_MUTANTS", count.to_string()));
+}
+
+/// Makes the environment, where there is none yet, and installs the package with what its tests need.
+fn install(root: &Path, environment: &Path) -> Outcome {
+    let python = environment.join("bin/python");
+    if !succeeds(Command::new(&python).arg("--version")) {
+        let mut venv = Command::new("python3");
+        if !succeeds(venv.args(["-m", "venv", "--clear"]).arg(environment)) {
+            return missing("python3 makes no virtual environment");
+        }
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "./sdk/python[dev]"]).current_dir(root);
+    if succeeds(&mut pip) {
+        Outcome::Passed
+    } else {
+        missing("pip could not install ./sdk/python[dev]")
+    }
+}
+
+/// What a tool that is not there means: on a machine of one's own it is skipped by name, in CI it is a failure.
+fn missing(why: &str) -> Outcome {
+    match std::env::var("CI").as_deref() {
+        Ok("true") => Outcome::Failed(why.to_owned()),
+        _ => Outcome::Skipped(why.to_owned()),
+    }
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn target_directory() -> anyhow::Result<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
+    Ok(metadata.context("cargo tells no target directory")?.target_directory.into_std_path_buf())
+}
