@@ -568,3 +568,48 @@ const fn name_of(number: Number) -> &'static str {
         Number::Disorder => "stream_disorder",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use recorder_core::identity::StreamId;
+    use recorder_envelope::adapter::SaltKey;
+
+    use super::*;
+
+    fn with_stream(check: impl FnOnce(Stream<'_>)) {
+        let stream = StreamId {
+            tenant_id: "default".parse().unwrap(),
+            recorder_id: "recorder-cli".parse().unwrap(),
+        };
+        let salt_key = SaltKey::from_hex(&[b'2'; 64]).unwrap();
+        let redactor = crate::redactor(None).unwrap();
+        check(Stream::new(&Settings {
+            policy: Policy::StrictFail,
+            stream: &stream,
+            salt_key: &salt_key,
+            redactor: &redactor,
+        }));
+    }
+
+    #[test]
+    fn a_line_that_does_not_end_is_held_no_further_than_a_line_may_go() {
+        with_stream(|mut stream| {
+            let megabyte = vec![b'x'; 1 << 20];
+            (0..50).for_each(|_| stream.push(&megabyte));
+            assert_eq!(stream.partial.len(), BOUNDS.record_bytes_max + 1);
+            assert!(stream.partial.capacity() <= 4 * BOUNDS.record_bytes_max);
+            stream.push(b"\n");
+            assert!(stream.partial.capacity() <= 64 << 10);
+        });
+    }
+
+    #[test]
+    fn a_strict_pass_does_not_hold_more_than_its_bound() {
+        with_stream(|mut stream| {
+            stream.held_bytes = STRICT_BYTES_MAX;
+            stream.push(br#"{"schema":"recorder.openclaw-input/1","gateway":"g","ledger":{"eventId":"e","action":"a","occurredAt":1}}"#);
+            let refused = stream.finish().unwrap_err();
+            assert_eq!(refused.problems.named[0].code, "input_too_large");
+        });
+    }
+}

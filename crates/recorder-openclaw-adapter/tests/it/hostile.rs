@@ -120,7 +120,7 @@ fn times_from_1970_to_9999_are_taken() {
 }
 
 #[test]
-fn a_line_of_fifty_megabytes_takes_no_more_memory_than_a_line_may() {
+fn a_line_of_fifty_megabytes_is_one_rejected_record() {
     let setup = Setup::new();
     let settings = setup.settings(Policy::RecordAnomaly);
     let mut stream = Stream::new(&settings);
