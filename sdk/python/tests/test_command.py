@@ -69,6 +69,17 @@ def test_what_a_bundle_says_cannot_steer_a_terminal() -> None:
     assert "INVALID" in run(str(BUNDLES / "must-reject/tail-cut.recorder.zip")).stdout
 
 
+def test_a_reader_that_stops_reading_is_no_error() -> None:
+    command = [sys.executable, "-m", "recorder_client.verify", str(SIGNED), *TRUST_ROOT]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait() == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def test_the_transcript_is_written_once_and_names_its_inputs(tmp_path: Path) -> None:
     output = tmp_path / "transcript.json"
     arguments = (str(SIGNED), *TRUST_ROOT, "--verdict-transcript-output", str(output))

@@ -44,10 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse("limit_exceeded", str(error), FAILED, as_json=given.json)
     except OSError as error:
         return _refuse("io", str(error), FAILED, as_json=given.json)
-    if given.json:
-        print(json.dumps(_answer(report, required, inputs), ensure_ascii=True, separators=(",", ":")))
-    else:
-        _print(given.bundle, report)
+    try:
+        if given.json:
+            print(json.dumps(_answer(report, required, inputs), ensure_ascii=True, separators=(",", ":")))
+        else:
+            _print(given.bundle, report)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on. The exit code still says what came of it; the interpreter must not write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return report.exit_code(required)
 
 
@@ -111,12 +116,12 @@ def _answer(report: Report, required: tuple[str, ...], inputs: Inputs) -> dict[s
 def _print(bundle: Path, report: Report) -> None:
     """The answer for people. What a bundle chose to say is printed with everything unusual escaped."""
     print(_TITLES.get(report.verdict, "VALID, WITH WARNINGS"))
-    print(f"file          {_plain(str(bundle))}")
+    print(f"file            {_plain(str(bundle))}")
     if report.subject is None:
-        print("bundle        its manifest was refused, so nothing else was looked at")
+        print("bundle          its manifest was refused, so nothing else was looked at")
     else:
         for name, value in report.subject.items():
-            print(f"{name:<14}{_plain(json.dumps(value) if isinstance(value, dict) else str(value))}")
+            print(f"{name:<16}{_plain(json.dumps(value) if isinstance(value, dict) else str(value))}")
     print()
     for question, answer in report.answers.as_object().items():
         print(f"  {question:<14}{answer}")
