@@ -16,7 +16,7 @@ use recorder::clock::{Clock as _, SystemClock};
 use recorder::ids::{IdSource as _, SystemIds};
 use recorder::{AutoSeal, Receipt, Recorder, RecorderConfig, SealReceipt, Submission, fsck};
 use recorder_core::identity::{RecorderId, StreamId, TenantId};
-use recorder_envelope::envelope::PayloadSalt;
+use recorder_envelope::adapter::{KEY_BYTES, RedactionKey, SaltKey};
 use recorder_envelope::key_file;
 use recorder_envelope::segment::SealReason;
 use recorder_envelope::selector::Selector;
@@ -151,7 +151,8 @@ fn record(directory: &Path, stream: &StreamId, key: SecretKey) -> Result<Recorde
     let recorder =
         Recorder::open(Arc::new(store), config, clock, ids, Some(key)).map_err(step("recorder"))?;
     let (mut moments, mut receipts) = (Vec::new(), Vec::new());
-    for events in trace::batches(&mut fresh_salt).map_err(step("trace"))? {
+    let (salt_key, redaction_key) = (SaltKey::new(fresh_key()?), RedactionKey::new(fresh_key()?));
+    for events in trace::batches(stream, salt_key, redaction_key).map_err(step("trace"))? {
         moments.extend(events.iter().map(Moment::of));
         let submissions = events.into_iter().map(|event| Submission {
             prepared: event.envelope.prepare(),
@@ -166,9 +167,11 @@ fn record(directory: &Path, stream: &StreamId, key: SecretKey) -> Result<Recorde
     Ok(Recorded { recorder, moments, receipts, seals, checkpoint })
 }
 
-fn fresh_salt() -> PayloadSalt {
-    // The system's randomness has just made a key; were it to fail now, the salt would only be easier to guess.
-    SystemIds.payload_salt().unwrap_or(PayloadSalt::from_bytes([0; 16]))
+/// A key of the adapter. It is not kept: the demonstration shows that conversations are left out, not what they were.
+fn fresh_key() -> Result<Zeroizing<[u8; KEY_BYTES]>, DemoError> {
+    let mut key = Zeroizing::new([0; KEY_BYTES]);
+    SystemIds.fill(&mut *key).map_err(step("keys"))?;
+    Ok(key)
 }
 
 /// Builds the archive of the whole stream; returns it and its bytes.
@@ -224,7 +227,7 @@ fn attack_store(
 ) -> Result<AttackOutcome, DemoError> {
     let original = directory.join(STORE_NAME);
     let mut bytes = recorder_fs::read_bounded(&original, FILE_BYTES_MAX)?;
-    let place = find(&bytes, b"108150");
+    let place = find(&bytes, b"escalate");
     let place = place.ok_or_else(|| step("attack")("the payload is not in the database file"))?;
     bytes[place] ^= 0x01;
     let scratch = tempfile::tempdir().map_err(step("attack"))?;

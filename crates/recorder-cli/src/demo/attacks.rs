@@ -21,14 +21,14 @@ pub(crate) struct Attack {
 pub(crate) const ATTACKS: [Attack; 10] = [
     Attack {
         name: "payload_edit",
-        story: "raise the refund that was paid",
-        perform: |forgery, _| edit_amount(forgery),
+        story: "make the policy allow what it left to a person",
+        perform: |forgery, _| edit_verdict(forgery),
     },
     Attack {
         name: "payload_edit_rehashed",
         story: "the same, and recompute every hash, seal and root",
         perform: |forgery, _| {
-            edit_amount(forgery)?;
+            edit_verdict(forgery)?;
             forgery.rehash();
             Ok(())
         },
@@ -37,7 +37,7 @@ pub(crate) const ATTACKS: [Attack; 10] = [
         name: "payload_edit_resigned",
         story: "the same, and sign it all with a key of one's own",
         perform: |forgery, key| {
-            edit_amount(forgery)?;
+            edit_verdict(forgery)?;
             forgery.rehash();
             forgery.resign(key)
         },
@@ -129,19 +129,20 @@ fn middle(envelopes: &mut [SealedEnvelope]) -> Result<&mut SealedEnvelope, Forge
     envelopes.get_mut(place).ok_or_else(|| ForgeryError::new("the first segment is empty"))
 }
 
-/// The approved refund in cents, as it stands in the trace, and what the attacker would like it to be.
-const AMOUNT: (&str, &str) = ("108150", "908150");
+/// What the policy said of the refund, as it stands in a payload, and what the attacker would like it to have said.
+const VERDICT: (&str, &str) =
+    (r#""type":"string","value":"escalate""#, r#""type":"string","value":"allow""#);
 
-fn edit_amount(forgery: &mut Forgery) -> Result<(), ForgeryError> {
+fn edit_verdict(forgery: &mut Forgery) -> Result<(), ForgeryError> {
     let envelopes = forgery.segments.iter_mut().flat_map(|segment| &mut segment.envelopes);
     for salted in envelopes.filter_map(|envelope| envelope.payload.as_mut()) {
         let text = salted.payload.as_str();
-        if text.contains("issue_refund") && text.contains(AMOUNT.0) {
-            let edited = text.replace(AMOUNT.0, AMOUNT.1);
+        if text.contains("refund_desk.policy.verdict") && text.contains(VERDICT.0) {
+            let edited = text.replace(VERDICT.0, VERDICT.1);
             salted.payload =
                 CanonicalPayload::from_canonical(edited.into_bytes()).map_err(ForgeryError::new)?;
             return Ok(());
         }
     }
-    Err(ForgeryError::new("no refund in the trace"))
+    Err(ForgeryError::new("no verdict in the trace"))
 }

@@ -199,7 +199,7 @@ fn evidence_that_is_broken_already_is_not_attacked() {
     let sandbox = demonstration();
     let bundle = sandbox.path("kept/refund-desk.recorder.zip");
     let mut bytes = std::fs::read(&bundle).unwrap();
-    let place = bytes.windows(6).position(|window| window == b"108150").unwrap();
+    let place = bytes.windows(8).position(|window| window == b"escalate").unwrap();
     bytes[place] ^= 1;
     std::fs::write(&bundle, bytes).unwrap();
     let arguments =
