@@ -54,7 +54,7 @@ impl Checkpoints {
 }
 
 fn sign_all(recorder: &Recorder, observed: &Observed, log: Log) {
-    for tenant_id in observed.take_dirty() {
+    for (tenant_id, since) in observed.take_dirty() {
         match recorder.checkpoint(&tenant_id) {
             Ok(_) | Err(SealError::NothingRecorded) => {}
             Err(error) => {
@@ -66,7 +66,7 @@ fn sign_all(recorder: &Recorder, observed: &Observed, log: Log) {
                 let members =
                     [("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())];
                 log.write(LogLevel::Error, "checkpoint_failed", &members);
-                observed.add_dirty(tenant_id);
+                observed.add_dirty(tenant_id, since);
             }
         }
     }

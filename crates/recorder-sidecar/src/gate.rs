@@ -12,6 +12,7 @@ mod head;
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ pub(crate) struct Refusal {
     pub(crate) code: Code,
     pub(crate) detail: &'static str,
 }
+
+/// Why a body was cut, for whoever reads it: that request is answered by its handler, and only once.
+pub(crate) type Cut = Arc<OnceLock<Refusal>>;
 
 /// What is expected next.
 enum Phase {
@@ -82,7 +86,9 @@ pub(crate) struct Gate<S> {
     /// Bytes after the released ones in which no head ends.
     scanned: usize,
     phase: Phase,
+    /// Why no further head is taken; no handler knows of it.
     refusal: Option<Refusal>,
+    cut: Cut,
     timer: Pin<Box<Sleep>>,
     stall: Option<Pin<Box<Sleep>>>,
 }
@@ -99,18 +105,29 @@ impl<S> Gate<S> {
             scanned: 0,
             phase: Phase::Idle { until },
             refusal: None,
+            cut: Cut::default(),
             timer: Box::pin(tokio::time::sleep_until(until)),
             stall: None,
         }
     }
 
-    /// The socket, and why it was not read to its end.
+    /// Says why a body ended early, once it has.
+    pub(crate) fn cut(&self) -> Cut {
+        Arc::clone(&self.cut)
+    }
+
+    /// The socket, and why no further request was taken from it.
     pub(crate) fn into_parts(self) -> (S, Option<Refusal>) {
         (self.socket, self.refusal)
     }
 
     fn refuse(&mut self, code: Code, detail: &'static str) {
-        self.refusal = Some(Refusal { code, detail });
+        let refusal = Refusal { code, detail };
+        match self.phase {
+            // A connection ends with the first body that is cut.
+            Phase::Sized { .. } | Phase::Chunked { .. } => drop(self.cut.set(refusal)),
+            _ => self.refusal = Some(refusal),
+        }
         self.phase = Phase::Closed;
     }
 

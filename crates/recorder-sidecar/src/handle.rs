@@ -24,6 +24,7 @@ use recorder_sidecar_api::route::{Access, Method, Operation, Route};
 use recorder_sidecar_config::config::LogLevel;
 
 use crate::answer::{Answer, AnswerBody};
+use crate::gate::Cut;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::{bundles, probes, reading, recording};
@@ -47,6 +48,7 @@ type Echo = Option<(HeaderName, HeaderValue)>;
 /// Answers a request.
 pub(crate) async fn handle(
     service: Arc<Service>,
+    cut: Cut,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let began = tokio::time::Instant::now();
@@ -54,7 +56,7 @@ pub(crate) async fn handle(
     let operation = Operation::find(request.method().as_str(), request.uri().path());
     let path = operation.as_ref().map_or(NO_ROUTE, |operation| operation.route().path);
     let (echo, outcome) = match echo(request.headers()) {
-        Ok(echo) => (echo, answer(&service, operation, request).await),
+        Ok(echo) => (echo, answer(&service, &cut, operation, request).await),
         Err(refusal) => (None, Err(refusal)),
     };
     let code = outcome.as_ref().err().map(|refusal| refusal.code);
@@ -101,6 +103,7 @@ fn echo(headers: &HeaderMap) -> Result<Echo, Refusal> {
 
 async fn answer(
     service: &Arc<Service>,
+    cut: &Cut,
     operation: Result<Operation, Vec<Method>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -115,7 +118,7 @@ async fn answer(
     let mut held = service.admission.hold();
     let body = match route.takes.is_empty() {
         true => Bytes::new(),
-        false => take_body(service, request, &mut held).await?,
+        false => take_body(service, cut, request, &mut held).await?,
     };
     let _place = service.admission.enter().await?;
     match operation {
@@ -214,6 +217,7 @@ fn key_of(headers: &HeaderMap) -> Result<recorder_core::idempotency::Idempotency
 /// Takes the body, bounded by what it claims and by what it is.
 async fn take_body(
     service: &Service,
+    cut: &Cut,
     request: Request<Incoming>,
     held: &mut crate::admission::Held<'_>,
 ) -> Result<Bytes, Refusal> {
@@ -231,8 +235,11 @@ async fn take_body(
     let mut whole: Vec<u8> = Vec::new();
     let mut only = None;
     while let Some(frame) = body.frame().await {
-        // The gate cut the sender, or the sender went away: whatever is answered, few will read it.
-        let frame = frame.map_err(|_| Refusal::new(Code::BadRequest, "the body ended early"))?;
+        let frame = frame.map_err(|_| match cut.get() {
+            Some(cut) => Refusal::new(cut.code, cut.detail),
+            // The sender went away, and will not read this.
+            None => Refusal::new(Code::BadRequest, "the body ended early"),
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         held.grow(data.len())?;
         if whole.len() + only.as_ref().map_or(0, Bytes::len) + data.len() > bytes_max {

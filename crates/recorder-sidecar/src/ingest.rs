@@ -4,16 +4,18 @@
 //! the queue is committed or refused, whatever becomes of its sender. Deliberately absent: parsing and hashing, which
 //! the handlers have done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use recorder::{AppendError, Receipt, Recorder, Request};
 use recorder_core::identity::TenantId;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Why a request was not recorded.
 #[derive(Debug)]
@@ -59,24 +61,35 @@ pub(crate) struct Observed {
     pub(crate) envelopes: AtomicU64,
     /// Microseconds that they took.
     pub(crate) commit_micros: AtomicU64,
-    /// Streams that hold more than their newest checkpoint covers.
-    dirty: Mutex<BTreeSet<TenantId>>,
+    /// Streams that hold more than their newest checkpoint covers, and since when.
+    dirty: Mutex<BTreeMap<TenantId, Instant>>,
 }
 
 impl Observed {
-    /// Takes the streams that want a checkpoint.
-    pub(crate) fn take_dirty(&self) -> BTreeSet<TenantId> {
-        std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner))
+    fn dirty(&self) -> MutexGuard<'_, BTreeMap<TenantId, Instant>> {
+        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a stream wants a checkpoint.
-    pub(crate) fn add_dirty(&self, tenant_id: TenantId) {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant_id);
+    /// Takes the streams that want a checkpoint, and since when.
+    pub(crate) fn take_dirty(&self) -> BTreeMap<TenantId, Instant> {
+        std::mem::take(&mut *self.dirty())
+    }
+
+    /// How long the oldest envelope waits for a checkpoint.
+    pub(crate) fn uncovered_for(&self) -> Duration {
+        self.dirty().values().min().map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Notes that a stream has wanted a checkpoint since `since`, or since before that.
+    pub(crate) fn add_dirty(&self, tenant_id: TenantId, since: Instant) {
+        let mut dirty = self.dirty();
+        let noted = dirty.entry(tenant_id).or_insert(since);
+        *noted = since.min(*noted);
     }
 
     /// Streams that want a checkpoint.
     pub(crate) fn dirty_count(&self) -> usize {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.dirty().len()
     }
 }
 
@@ -228,25 +241,30 @@ impl Writer {
             answers.push((sender, request.tenant_id.clone()));
             requests.push(request);
         }
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let outcomes = self.recorder.append_requests(requests);
         let micros = began.elapsed().as_micros() as u64;
         self.observed.commit_micros.fetch_add(micros, Ordering::Relaxed);
         self.observed.commits.fetch_add(1, Ordering::Relaxed);
         for ((sender, tenant_id), outcome) in answers.into_iter().zip(outcomes) {
-            self.observe(&tenant_id, &outcome);
+            self.observe(&tenant_id, &outcome, began);
             answer(sender, outcome.map_err(IngestError::Append));
         }
     }
 
-    fn observe(&mut self, tenant_id: &TenantId, outcome: &Result<Vec<Receipt>, AppendError>) {
+    fn observe(
+        &mut self,
+        tenant_id: &TenantId,
+        outcome: &Result<Vec<Receipt>, AppendError>,
+        began: Instant,
+    ) {
         match outcome {
             Ok(receipts) => {
                 let fresh = receipts.iter().filter(|receipt| !receipt.replayed).count();
                 self.observed.envelopes.fetch_add(fresh as u64, Ordering::Relaxed);
                 if fresh > 0 {
                     self.tenants.insert(tenant_id.clone());
-                    self.observed.add_dirty(tenant_id.clone());
+                    self.observed.add_dirty(tenant_id.clone(), began);
                 }
             }
             Err(error) if stops_the_writer(error) => {

@@ -239,10 +239,10 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let gate = Gate::new(stream, self.service.config.limits().max_header_bytes);
-        let service = Arc::clone(&self.service);
+        let (service, cut) = (Arc::clone(&self.service), gate.cut());
         let answer = hyper::service::service_fn(move |request| {
             let answered: Pin<Box<dyn Future<Output = _> + Send>> =
-                Box::pin(handle(Arc::clone(&service), request));
+                Box::pin(handle(Arc::clone(&service), Arc::clone(&cut), request));
             answered
         });
         // The end of what the gate lets through is not the end of the connection: answers are still written.

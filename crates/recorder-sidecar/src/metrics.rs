@@ -79,6 +79,12 @@ pub(crate) fn render(service: &Service) -> String {
             observed.dirty_count() as f64,
         ),
         (
+            "integrity_rpo_seconds",
+            "gauge",
+            "How long the oldest envelope has waited for a signed checkpoint.",
+            observed.uncovered_for().as_secs_f64(),
+        ),
+        (
             "recorder_writer_latched",
             "gauge",
             "1 when the writer has stopped.",

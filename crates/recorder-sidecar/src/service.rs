@@ -77,7 +77,9 @@ impl Service {
         let checkpoints = match checkpoint_interval {
             None => None,
             Some(interval) => {
-                tenants.into_iter().for_each(|tenant| ingest.observed().add_dirty(tenant));
+                // What was recorded before the last end may have no checkpoint yet.
+                let now = tokio::time::Instant::now();
+                tenants.into_iter().for_each(|tenant| ingest.observed().add_dirty(tenant, now));
                 let observed = Arc::clone(ingest.observed());
                 let started = Checkpoints::start(Arc::clone(&recorder), observed, interval, log);
                 Some(started.map_err(|error| failed(&error))?)

@@ -179,10 +179,12 @@ fn slow_and_silent_clients_cost_others_nothing() {
             slowest
         });
         // The first of the half-sent requests is cut after its grace.
-        let cut = half[0].answer().unwrap();
-        assert_eq!(cut.status / 100, 4, "{cut:?}");
+        let cut = half[0].answer();
         done.store(true, Ordering::Relaxed);
         assert!(watcher.join().unwrap() < Duration::from_secs(5));
+        let cut = cut.unwrap();
+        assert_eq!((cut.status, cut.code().as_str()), (503, "request_timeout"));
+        assert!(half[0].is_closed(), "one request has one answer");
         drop(silent);
     });
 }
@@ -221,9 +223,11 @@ fn a_disk_that_is_full_costs_no_acknowledged_envelope() {
     let refused = refused.expect("the disk is full at some time");
     assert_eq!(refused.status, 503, "{refused:?}");
     let code = refused.code();
-    assert!(["storage_unavailable", "commit_outcome_unknown"].contains(&code.as_str()), "{code}");
+    // The disk may be full for a checkpoint first; the next request then finds the writer stopped.
+    let codes = ["storage_unavailable", "commit_outcome_unknown", "writer_latched"];
+    assert!(codes.contains(&code.as_str()), "{code}");
     assert!(told.lock().unwrap().len() > 3);
-    if code == "commit_outcome_unknown" {
+    if code != "storage_unavailable" {
         let again = client.record("/v1/envelopes", "again", &body("t", "again")).unwrap();
         assert_eq!((again.status, again.code().as_str()), (503, "writer_latched"));
         let ready = client.get("/ready");

@@ -100,7 +100,12 @@ fn chunks_that_lie_end_the_request() {
         let request = head("Idempotency-Key: k\r\nTransfer-Encoding: chunked\r\n");
         client.send(format!("{request}{chunks}").as_bytes()).unwrap();
         let refused = client.answer().unwrap();
-        assert_eq!(refused.status, 400, "{chunks:?}");
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (400, "content_length_invalid"),
+            "{chunks:?}"
+        );
+        assert!(client.is_closed(), "one request has one answer");
     }
 }
 
