@@ -98,13 +98,13 @@ pub fn read_tree(
 
 /// The parts that need descriptors and their flags.
 #[cfg(unix)]
-mod unix {
+pub(crate) mod unix {
     use std::collections::BTreeMap;
     use std::fs::File;
     use std::io::Read as _;
     use std::os::fd::{AsFd, OwnedFd};
     use std::os::unix::fs::MetadataExt as _;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use rustix::fs::{CWD, Dir, Mode, OFlags};
     use rustix::io::Errno;
@@ -124,12 +124,15 @@ mod unix {
     }
 
     /// Opens the outermost directory; links above it are the caller's.
-    pub(super) fn open_root(root: &Path) -> Result<OwnedFd, TreeError> {
-        rustix::fs::openat(CWD, root, directory_flags(), Mode::empty())
-            .map_err(|errno| refusal(root, errno))
+    pub(crate) fn open_root(root: &Path) -> Result<OwnedFd, TreeError> {
+        // Without a slash at its end, which would follow a link.
+        let root: PathBuf = root.components().collect();
+        rustix::fs::openat(CWD, &root, directory_flags(), Mode::empty())
+            .map_err(|errno| refusal(&root, errno))
     }
 
-    fn refusal(path: &Path, errno: Errno) -> TreeError {
+    /// What is refused where `path` is not what it must be.
+    pub(crate) fn refusal(path: &Path, errno: Errno) -> TreeError {
         let path_buf = || path.to_path_buf();
         match errno {
             Errno::LOOP => TreeError::Link { path: path_buf() },
