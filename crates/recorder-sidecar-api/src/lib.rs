@@ -5,6 +5,7 @@
 
 pub mod header;
 pub mod media;
+pub mod parameter;
 pub mod problem;
 pub mod route;
 pub mod wire;
