@@ -62,9 +62,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Layers that have no crate yet. One that gets its crate is struck from here.
-const PLANNED: &[&str] = &["recorder-contract"];
-
 /// Uses in tests that point to the right or sideways: the engine's bundles are checked by the verifier.
 const TEST_EDGES: &[(&str, &str)] = &[("recorder", "recorder-verify")];
 
@@ -97,11 +94,8 @@ pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Member>> {
 pub(super) fn check(members: &[Member]) -> Vec<String> {
     let mut findings = Vec::new();
     for (layer, _) in LAYERS {
-        let exists = members.iter().any(|member| member.name == *layer);
-        match (exists, PLANNED.contains(layer)) {
-            (false, false) => findings.push(format!("{layer}: the crate is gone; LAYERS lists it")),
-            (true, true) => findings.push(format!("{layer}: exists; strike it from PLANNED")),
-            (true, false) | (false, true) => {}
+        if !members.iter().any(|member| member.name == *layer) {
+            findings.push(format!("{layer}: the crate is gone; LAYERS lists it"));
         }
     }
     for member in members.iter().filter(|member| !TOOLS.contains(&member.name.as_str())) {
@@ -136,8 +130,8 @@ mod tests {
     use super::*;
 
     fn existing() -> Vec<Member> {
-        let names = LAYERS.iter().map(|(name, _)| *name).filter(|name| !PLANNED.contains(name));
-        names.map(|name| Member { name: name.to_owned(), uses: Vec::new() }).collect()
+        let layers = LAYERS.iter();
+        layers.map(|(name, _)| Member { name: (*name).to_owned(), uses: Vec::new() }).collect()
     }
 
     fn findings_with(from: &str, to: &str, kind: DependencyKind) -> Vec<String> {
@@ -181,7 +175,6 @@ mod tests {
         let mut members = existing();
         members.retain(|member| member.name != "recorder-verify");
         members.push(Member { name: "recorder-extra".to_owned(), uses: Vec::new() });
-        members.push(Member { name: PLANNED[0].to_owned(), uses: Vec::new() });
-        assert_eq!(check(&members).len(), 3, "{:?}", check(&members));
+        assert_eq!(check(&members).len(), 2, "{:?}", check(&members));
     }
 }

@@ -1,0 +1,14 @@
+//! The contract against the parsers that it describes, and its directory against hostile ones.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests read this repository's files, and their helpers fail like tests"
+)]
+
+mod committed;
+mod fixture;
+mod interface;
+mod publishing;
+mod vectors;
+mod wire;
