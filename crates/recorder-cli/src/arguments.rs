@@ -162,6 +162,9 @@ pub(crate) enum Command {
     /// Assert what a deployment must be like, for pipelines
     #[command(subcommand)]
     Assurance(command::assurance::Assurance),
+    /// Publish what clients may rely on, or check what is published
+    #[command(subcommand)]
+    Contract(command::contract::Contract),
     /// Print a shell's completion script
     Completions(command::completions::Completions),
     /// Print or write the manual pages

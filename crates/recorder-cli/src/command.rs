@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod decision_gate;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -15,6 +15,7 @@ use recorder::guard::{GuardError, HeadError};
 use recorder::ids::NoRandomness;
 use recorder::query::QueryError;
 use recorder::{AppendError, RotateError, SealError};
+use recorder_contract::ContractError;
 use recorder_core::filter::FilterError;
 use recorder_core::identity::{IdentityError, StreamId};
 use recorder_envelope::attachment::AttachmentError;
@@ -23,7 +24,7 @@ use recorder_envelope::envelope::ParentIdsError;
 use recorder_envelope::json::JsonError;
 use recorder_envelope::selector::SelectorError;
 use recorder_envelope::trust_root::TrustRootError;
-use recorder_fs::FileError;
+use recorder_fs::{FileError, TreeError};
 use recorder_store::ReadError;
 use recorder_verify::{Finding, VerifyError};
 
@@ -206,6 +207,9 @@ pub(crate) enum Failure {
         /// What is wrong.
         detail: String,
     },
+    /// No contract was made, read or written.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
     /// The answer could not be written.
     #[error("the answer could not be written")]
     Output(#[source] io::Error),
@@ -328,6 +332,7 @@ impl Failure {
             Self::Unsound { .. } => {
                 Class::new("evidence_unsound", Exit::Invalid).hint(&hint::say_all_wrong)
             }
+            Self::Contract(error) => contract(error),
             Self::Output(_) => Class::new("output_failed", Exit::CouldNotRun),
             Self::Internal(_) => Class::new("internal", Exit::CouldNotRun),
         }
@@ -406,6 +411,37 @@ fn file(error: &FileError) -> Class {
         FileError::PermissionsTooOpen { .. } => Class::new("permissions_too_open", Exit::Refused),
         FileError::AlreadyExists { .. } => Class::new("already_exists", Exit::Refused),
         FileError::Io { .. } => Class::new("io", Exit::CouldNotRun),
+    }
+}
+
+fn contract(error: &ContractError) -> Class {
+    match error {
+        ContractError::NotOurs { .. } => {
+            Class::new("contract_not_ours", Exit::Refused).hint(&hint::other_root)
+        }
+        ContractError::Breaks { .. } => {
+            Class::new("contract_breaks", Exit::Refused).hint(&hint::record_breaks)
+        }
+        ContractError::BreaksMalformed { .. } => Class::new("breaks_invalid", Exit::Usage),
+        ContractError::FactsMalformed { .. } => Class::new("contract_malformed", Exit::Refused),
+        ContractError::Missing { .. } => {
+            Class::new("contract_missing", Exit::Refused).hint(&hint::generate_contract)
+        }
+        ContractError::Tree(error) => tree(error),
+        ContractError::MissingPointer { .. } | ContractError::MissingShape { .. } => {
+            Class::new("internal", Exit::CouldNotRun)
+        }
+    }
+}
+
+fn tree(error: &TreeError) -> Class {
+    match error {
+        TreeError::Link { .. } => Class::new("symlink_refused", Exit::Refused),
+        TreeError::HardLinked { .. } => Class::new("hard_linked", Exit::Refused),
+        TreeError::NotRegular { .. } => Class::new("not_regular", Exit::Refused),
+        TreeError::NotUtf8 { .. } => Class::new("name_invalid", Exit::Refused),
+        TreeError::TooMuch { .. } => Class::new("too_large", Exit::CouldNotRun),
+        TreeError::File(error) => file(error),
     }
 }
 

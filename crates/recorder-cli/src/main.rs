@@ -77,6 +77,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Signer(signer) => signer.run(context),
         Command::Config(config) => config.run(context),
         Command::Assurance(assurance) => assurance.run(context),
+        Command::Contract(contract) => contract.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),
     }

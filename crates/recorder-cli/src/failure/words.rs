@@ -10,9 +10,10 @@ use recorder::bundle::BuildError;
 use recorder::guard::{GuardError, HeadError};
 use recorder::succession::BrokenRotation;
 use recorder::{AppendError, RotateError, SealError};
+use recorder_contract::ContractError;
 use recorder_core::filter::FilterError;
 use recorder_core::limits::PASSPHRASE_BYTES_MAX;
-use recorder_fs::FileError;
+use recorder_fs::{FileError, TreeError};
 use recorder_store::ReadError;
 use recorder_verify::VerifyError;
 
@@ -62,6 +63,7 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
         Failure::AdapterKey(error) => adapter_key(error, at),
         Failure::Demo(DemoError::Step { step, detail }) => format!("{step}: {detail}"),
         Failure::Attack(cause) => say!(at, failure.attack, cause = cause),
+        Failure::Contract(error) => contract(error, at),
         Failure::Output(error) => say!(at, failure.output, cause = chain(error)),
         Failure::Internal(detail) => say!(at, failure.internal, detail = detail),
         Failure::Unsound { layer, detail } => {
@@ -73,6 +75,37 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
             let detail = finding.detail();
             say!(at, failure.bundle_refused, place = place, meaning = meaning, detail = detail)
         }
+    }
+}
+
+fn contract(error: &ContractError, at: Locale) -> String {
+    match error {
+        ContractError::NotOurs { root } => say!(at, contract.not_ours, root = root.display()),
+        ContractError::Breaks { breaks } => {
+            let first = breaks.first().map(|broken| broken.fact.as_str()).unwrap_or_default();
+            say!(at, contract.breaks, count = breaks.len(), first = first)
+        }
+        ContractError::FactsMalformed { path } => say!(at, contract.malformed, path = path),
+        ContractError::Missing { root } => say!(at, contract.absent, root = root.display()),
+        ContractError::Tree(error) => tree(error, at),
+        ContractError::BreaksMalformed { .. }
+        | ContractError::MissingPointer { .. }
+        | ContractError::MissingShape { .. } => chain(error),
+    }
+}
+
+fn tree(error: &TreeError, at: Locale) -> String {
+    match error {
+        TreeError::Link { path } => say!(at, tree.link, path = path.display()),
+        TreeError::HardLinked { path, link_count } => {
+            say!(at, tree.hard_linked, path = path.display(), count = link_count)
+        }
+        TreeError::NotRegular { path } => say!(at, tree.not_regular, path = path.display()),
+        TreeError::NotUtf8 { path } => say!(at, tree.not_utf8, path = path.display()),
+        TreeError::TooMuch { path, what, limit } => {
+            say!(at, tree.too_much, path = path.display(), limit = limit, what = what)
+        }
+        TreeError::File(error) => file(error, at),
     }
 }
 

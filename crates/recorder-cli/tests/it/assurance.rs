@@ -54,6 +54,20 @@ fn a_sound_deployment_holds_and_what_is_not_checked_is_not_passed() {
 }
 
 #[test]
+fn a_published_contract_that_is_not_that_of_the_build_fails_the_gates() {
+    let sandbox = deployed();
+    sandbox.json_ok(&["contract", "generate", "--root", "contract"]);
+    let (code, answer) = assert(&sandbox, &["gates", "--contract", "contract"]);
+    assert_eq!((code, in_state(&answer, "holds").len()), (0, 3), "{answer}");
+    sandbox.write("contract/tooltips.json", "{}\n");
+    assert_fails(&sandbox, &["gates", "--contract", "contract"], &["contract"]);
+    assert_fails(&sandbox, &["gates", "--contract", "none"], &["contract"]);
+    std::fs::create_dir(sandbox.path("docs")).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("none"), sandbox.path("docs/generated")).unwrap();
+    assert_fails(&sandbox, &["gates"], &["contract"]);
+}
+
+#[test]
 fn a_start_that_checks_too_little_or_promises_too_little_fails() {
     let sandbox = deployed();
     assert_fails(&sandbox, &["startup", "--depth-min", "101"], &["verification_depth"]);

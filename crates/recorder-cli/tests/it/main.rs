@@ -10,6 +10,7 @@
 mod assurance;
 mod attack;
 mod bundles;
+mod contract;
 mod corpus;
 mod demo;
 mod guard;
