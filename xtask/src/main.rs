@@ -3,6 +3,7 @@
 //! Deliberately absent: anything the product needs at run time.
 
 mod bench;
+mod contract;
 mod controls;
 mod fuzz;
 mod python;

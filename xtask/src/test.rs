@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         run.command("documentation", documentation.env("RUSTDOCFLAGS", "-D warnings"));
         check_dependencies(&mut run, cargo, arguments.full);
         crate::python::check(&mut run, &root, arguments.full);
+        crate::contract::check(&mut run, &root);
     }
     run.finish()
 }

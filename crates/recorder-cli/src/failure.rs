@@ -428,7 +428,9 @@ fn contract(error: &ContractError) -> Class {
             Class::new("contract_missing", Exit::Refused).hint(&hint::generate_contract)
         }
         ContractError::Tree(error) => tree(error),
-        ContractError::MissingPointer { .. } | ContractError::MissingShape { .. } => {
+        ContractError::MissingPointer { .. }
+        | ContractError::MissingShape { .. }
+        | ContractError::Unwritable { .. } => {
             Class::new("internal", Exit::CouldNotRun)
         }
     }

@@ -90,7 +90,8 @@ fn contract(error: &ContractError, at: Locale) -> String {
         ContractError::Tree(error) => tree(error, at),
         ContractError::BreaksMalformed { .. }
         | ContractError::MissingPointer { .. }
-        | ContractError::MissingShape { .. } => chain(error),
+        | ContractError::MissingShape { .. }
+        | ContractError::Unwritable { .. } => chain(error),
     }
 }
 
