@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::python::{missing, succeeds, target_directory};
 use crate::step::{Outcome, Run, is_installed};
 
 /// The validator, as the registry has it.
@@ -84,23 +85,6 @@ fn install(environment: &Path) -> Outcome {
         true => Outcome::Passed,
         false => missing("pip could not install openapi-spec-validator"),
     }
-}
-
-/// What a tool that is not there means: on a machine of one's own it is skipped by name, in CI it is a failure.
-fn missing(why: &str) -> Outcome {
-    match std::env::var("CI").as_deref() {
-        Ok("true") => Outcome::Failed(why.to_owned()),
-        _ => Outcome::Skipped(why.to_owned()),
-    }
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    command.status().is_ok_and(|status| status.success())
-}
-
-fn target_directory() -> anyhow::Result<PathBuf> {
-    let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
-    Ok(metadata.context("cargo tells no target directory")?.target_directory.into_std_path_buf())
 }
 
 /// Writes what each commit that changed a compared file published into a directory of its own.

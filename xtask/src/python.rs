@@ -77,18 +77,24 @@ fn install(root: &Path, environment: &Path) -> Outcome {
 }
 
 /// What a tool that is not there means: on a machine of one's own it is skipped by name, in CI it is a failure.
-fn missing(why: &str) -> Outcome {
+pub(crate) fn missing(why: &str) -> Outcome {
     match std::env::var("CI").as_deref() {
         Ok("true") => Outcome::Failed(why.to_owned()),
         _ => Outcome::Skipped(why.to_owned()),
     }
 }
 
-fn succeeds(command: &mut Command) -> bool {
+/// Runs a command to its end; true when it succeeded.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-fn target_directory() -> anyhow::Result<PathBuf> {
+/// Where cargo puts what it builds.
+///
+/// # Errors
+///
+/// Fails when cargo does not say.
+pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
     Ok(metadata.context("cargo tells no target directory")?.target_directory.into_std_path_buf())
 }

@@ -430,9 +430,7 @@ fn contract(error: &ContractError) -> Class {
         ContractError::Tree(error) => tree(error),
         ContractError::MissingPointer { .. }
         | ContractError::MissingShape { .. }
-        | ContractError::Unwritable { .. } => {
-            Class::new("internal", Exit::CouldNotRun)
-        }
+        | ContractError::Unwritable { .. } => Class::new("internal", Exit::CouldNotRun),
     }
 }
 

@@ -11,6 +11,7 @@ type Shape = (&'static str, Value);
 pub(super) fn shapes() -> Vec<Shape> {
     let mut all = requests();
     all.extend(answers());
+    all.extend(proofs());
     all
 }
 
@@ -158,6 +159,21 @@ fn answers() -> Vec<Shape> {
             ),
         ),
         (
+            "probe_answer",
+            object(
+                "What a probe says.",
+                &[("status", json!({ "enum": ["ok", "unavailable"] }))],
+                &probe,
+            ),
+        ),
+        ("problem_code", words("Why a request was refused.", &codes())),
+        ("problem", problem()),
+    ]
+}
+
+fn proofs() -> Vec<Shape> {
+    vec![
+        (
             "inclusion_answer",
             object(
                 "That an envelope is in the log.",
@@ -188,16 +204,6 @@ fn answers() -> Vec<Shape> {
                 &[],
             ),
         ),
-        (
-            "probe_answer",
-            object(
-                "What a probe says.",
-                &[("status", json!({ "enum": ["ok", "unavailable"] }))],
-                &probe,
-            ),
-        ),
-        ("problem_code", words("Why a request was refused.", &codes())),
-        ("problem", problem()),
     ]
 }
 
