@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod any_bytes;
+mod captures;
 mod cases;
 mod contract;
 mod fuzz_corpus;
