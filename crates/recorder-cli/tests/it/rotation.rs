@@ -160,7 +160,10 @@ fn the_new_key_may_have_a_passphrase_of_its_own() {
     let sandbox = Sandbox::initialised();
     import(&sandbox, "default", 0..1);
     sandbox.write_secret("passphrase-2", "another one entirely\n");
-    let rotate = ["signer", "rotate", "--new-passphrase-file", "passphrase-2"];
+    // A flag that names the old passphrase once does not keep its setting from being the new one's.
+    let old = ["--passphrase-file", "passphrase"];
+    let rotate =
+        [&old[..], &["signer", "rotate", "--new-passphrase-file", "passphrase-2"]].concat();
     assert_eq!(sandbox.json_ok(&rotate)["config"]["updated"], true);
     assert!(
         sandbox.read("recorder.toml").contains("passphrase-2\""),

@@ -216,9 +216,10 @@ impl Rotate {
             return Ok(FileAnswer { path: Some(file.clone()), updated: false, to_write: None });
         }
         let mut changes = vec![(Key::SignerKeyPath, beside(file, path, &absolute))];
-        let passphrase_in_file =
-            matches!(settings.origin(Key::SignerPassphrasePath), Origin::File { .. });
-        if let Some(path) = self.new_passphrase_file.as_ref().filter(|_| passphrase_in_file) {
+        // What the file names, whatever a flag says this time: the next run reads the file.
+        let named = settings::with_text(file, Key::SignerPassphrasePath, "");
+        let is_named = named.is_ok_and(|bytes| bytes.is_some());
+        if let Some(path) = self.new_passphrase_file.as_ref().filter(|_| is_named) {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             changes.push((Key::SignerPassphrasePath, beside(file, path, &absolute)));
         }
