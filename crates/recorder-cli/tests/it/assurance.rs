@@ -112,6 +112,15 @@ fn what_no_checkpoint_covers_and_what_is_corrupt_fails_the_gates() {
     sandbox.json_ok(&["envelope", "import", "more.jsonl"]);
     assert_fails(&sandbox, &["gates"], &["checkpoint_covers"]);
     assert_eq!(assert(&sandbox, &["gates", "--behind-max", "3"]).0, 0);
-    std::fs::write(sandbox.path("recorder.db"), b"not a database").unwrap();
+    let path = sandbox.path("recorder.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let is_payload = |at: &usize| bytes[*at..].starts_with(b"{\"n\":3}");
+    let places = (0..bytes.len()).filter(is_payload).collect::<Vec<_>>();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|place| bytes[place + 5] = b'9');
+    std::fs::write(&path, bytes).unwrap();
+    // Only the whole read finds it: everything opens, and is read.
+    assert_fails(&sandbox, &["gates", "--behind-max", "3"], &["fsck_clean"]);
+    std::fs::write(&path, b"not a database").unwrap();
     assert_fails(&sandbox, &["gates"], &["fsck_clean", "checkpoint_covers"]);
 }
