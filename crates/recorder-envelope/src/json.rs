@@ -27,6 +27,7 @@ mod writer;
 
 pub use canonicalizer::{Canonicalizer, canonicalize};
 pub use error::{JsonError, JsonErrorKind};
+pub use escape::{Escape, read as read_escape};
 pub use payload::CanonicalPayload;
 pub use reader::{CanonicalReader, CanonicalString, check_canonical};
 pub use scan::plain_end;

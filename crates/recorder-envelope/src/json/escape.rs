@@ -3,13 +3,19 @@
 use super::JsonErrorKind;
 
 /// One escape as read: the character and how many bytes spelled it.
-pub(crate) struct Escape {
-    pub(crate) character: char,
-    pub(crate) length: usize,
+pub struct Escape {
+    /// What it stands for.
+    pub character: char,
+    /// Bytes of its spelling.
+    pub length: usize,
 }
 
-/// Reads the escape that begins `bytes` with a backslash.
-pub(crate) fn read(bytes: &[u8]) -> Result<Escape, JsonErrorKind> {
+/// Reads the escape that begins `bytes` with a backslash (RFC 8259 §7).
+///
+/// # Errors
+///
+/// `InvalidEscape`, `UnexpectedEnd`, or `LoneSurrogate` for half of a pair.
+pub fn read(bytes: &[u8]) -> Result<Escape, JsonErrorKind> {
     let character = match bytes.get(1) {
         Some(b'"') => '"',
         Some(b'\\') => '\\',

@@ -2,7 +2,7 @@
 //!
 //! Skipping knows brackets and quotes and neither escapes nor depth; what is read is held to all rules.
 
-use recorder_envelope::json::plain_end;
+use recorder_envelope::json::{JsonErrorKind, plain_end, read_escape};
 
 use crate::fault::{Fault, FaultCode};
 
@@ -67,42 +67,12 @@ fn unescape(raw: &str, out: &mut String) -> Result<(), Fault> {
 
 /// Reads the escape that begins `bytes` and gives its length.
 fn unescape_one(bytes: &[u8], out: &mut String) -> Result<usize, Fault> {
-    let character = match bytes.get(1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return unescape_unicode(bytes, out),
-        _ => return Err(Fault::new(FaultCode::StringEscape)),
-    };
-    out.push(character);
-    Ok(2)
-}
-
-fn unescape_unicode(bytes: &[u8], out: &mut String) -> Result<usize, Fault> {
-    let first = code_unit(bytes).ok_or(Fault::new(FaultCode::StringEscape))?;
-    if let Some(character) = char::from_u32(first) {
-        out.push(character);
-        return Ok(6);
-    }
-    // A surrogate: the first half of a pair only when the second half follows.
-    let character = bytes
-        .get(6..)
-        .and_then(code_unit)
-        .filter(|second| first < 0xDC00 && (0xDC00..=0xDFFF).contains(second))
-        .and_then(|second| char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)))
-        .ok_or(Fault::new(FaultCode::LoneSurrogate))?;
-    out.push(character);
-    Ok(12)
-}
-
-fn code_unit(bytes: &[u8]) -> Option<u32> {
-    let digits = bytes.get(..6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+    let escape = read_escape(bytes).map_err(|kind| match kind {
+        JsonErrorKind::LoneSurrogate => Fault::new(FaultCode::LoneSurrogate),
+        _ => Fault::new(FaultCode::StringEscape),
+    })?;
+    out.push(escape.character);
+    Ok(escape.length)
 }
 
 /// What a value is, by its first byte.
