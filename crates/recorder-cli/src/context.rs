@@ -15,6 +15,7 @@ use recorder_core::time::RecordedAt;
 use recorder_envelope::signing::PublicKey;
 use recorder_store::{SqliteOptions, SqliteStore, Store};
 
+use crate::adapter_key::{self, AdapterKeys};
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::i18n::{Locale, say};
@@ -83,6 +84,20 @@ impl Context {
     /// `Failure` for a key that is named and cannot be used.
     pub(crate) fn signer(&self, settings: &Settings) -> Result<Option<Signer>, Failure> {
         Ok(signer::load(settings, &self.environment, &self.passphrase(settings))?)
+    }
+
+    /// The keys of adapters; says so where they had to be made.
+    ///
+    /// # Errors
+    ///
+    /// `Failure` for a key that is named and cannot be used.
+    pub(crate) fn adapter_keys(&self, settings: &Settings) -> Result<AdapterKeys, Failure> {
+        let (keys, is_new) = adapter_key::load_or_generate(settings)?;
+        if is_new {
+            let path = settings.adapter_key_path.display();
+            self.output.note(&say!(self.locale(), ingest.key_made, path = path));
+        }
+        Ok(keys)
     }
 
     /// The only writer of the configured database.

@@ -10,7 +10,6 @@ use recorder_envelope::adapter::{Anomaly, Problems, Refused};
 use recorder_fs::{FileError, TreeError, TreeLimits};
 
 use super::ingest::{Ingest, Policy};
-use crate::adapter_key;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::{Locale, say};
@@ -71,11 +70,7 @@ impl IngestFixture {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let recorder = context.recorder(&settings)?;
-        let (keys, is_new) = adapter_key::load_or_generate(&settings)?;
-        if is_new {
-            let path = settings.adapter_key_path.display();
-            context.output.note(&say!(context.output.locale(), ingest.key_made, path = path));
-        }
+        let keys = context.adapter_keys(&settings)?;
         let redactor =
             redactor(Some(keys.redaction)).map_err(|error| Failure::Internal(error.to_string()))?;
         let outcome = match self.read(context.locale())? {

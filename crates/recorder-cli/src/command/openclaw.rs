@@ -8,10 +8,8 @@ use recorder_core::identity::EventType;
 use recorder_openclaw_adapter::{Settings, Stream, redactor};
 
 use super::ingest::{Ingest, Ingested, Policy};
-use crate::adapter_key;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::say;
 
 /// Bytes that are read at once, and so the most that one look at a pipe may hold back.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -48,11 +46,7 @@ impl IngestStream {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let recorder = context.recorder(&settings)?;
-        let (keys, is_new) = adapter_key::load_or_generate(&settings)?;
-        if is_new {
-            let path = settings.adapter_key_path.display();
-            context.output.note(&say!(context.output.locale(), ingest.key_made, path = path));
-        }
+        let keys = context.adapter_keys(&settings)?;
         let redactor =
             redactor(Some(keys.redaction)).map_err(|error| Failure::Internal(error.to_string()))?;
         let mut stream = Stream::new(&Settings {

@@ -13,10 +13,9 @@ use recorder_otel_adapter::{
 };
 
 use super::ingest::{Ingest, Policy};
-use crate::adapter_key::{self, AdapterKeys};
+use crate::adapter_key::AdapterKeys;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::i18n::say;
 
 /// Records OpenTelemetry.
 #[derive(Debug, Subcommand)]
@@ -80,11 +79,7 @@ impl IngestFixture {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let settings = context.settings()?;
         let recorder = context.recorder(&settings)?;
-        let (keys, is_new) = adapter_key::load_or_generate(&settings)?;
-        if is_new {
-            let path = settings.adapter_key_path.display();
-            context.output.note(&say!(context.output.locale(), ingest.key_made, path = path));
-        }
+        let keys = context.adapter_keys(&settings)?;
         let AdapterKeys { salt, redaction } = keys;
         let adapter = Adapter::new(Settings {
             stream: settings.stream.clone(),
