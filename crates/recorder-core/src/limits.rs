@@ -51,6 +51,9 @@ pub const PAGE_SIZE_DEFAULT: usize = 1000;
 /// Envelopes in one page of a query, at most: what a caller may hold at once.
 pub const PAGE_SIZE_MAX: usize = 10_000;
 
+/// Bytes of envelopes on a page, and one envelope more: as much as a bundle document.
+pub const PAGE_BYTES_MAX: usize = 32 << 20;
+
 /// Envelopes that one call of `append_batch` may hold: one transaction, one fsync.
 pub const BATCH_ENVELOPES_MAX: usize = 4096;
 
