@@ -10,7 +10,7 @@ use recorder_fs::FileError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Bytes of a file with certificates: a long chain, or some hundred issuers.
 const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -72,10 +72,7 @@ pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let refused = |detail: String| TlsError::new(TlsFile::ClientCa, detail);
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(TlsFile::ClientCa, path)? {
-                roots.add(certificate).map_err(|error| refused(error.to_string()))?;
-            }
+            let roots = issuers(TlsFile::ClientCa, path)?;
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             builder.with_client_cert_verifier(
                 verifier.build().map_err(|error| refused(error.to_string()))?,
@@ -92,6 +89,47 @@ pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+/// Where the material of a client lies: of the sidecar's own, which asks whether another one answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientTlsFiles {
+    /// Who issued the server's certificate.
+    pub ca_path: PathBuf,
+    /// The chain to present and its private key, for servers that ask for one.
+    pub own: Option<(PathBuf, PathBuf)>,
+}
+
+/// Reads the files and makes of them what a client needs.
+///
+/// # Errors
+///
+/// `TlsError` as for a listener; its `ClientCa` is here who issued the server's certificate.
+pub fn load_client(files: &ClientTlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = issuers(TlsFile::ClientCa, &files.ca_path)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| TlsError::new(TlsFile::Key, error.to_string()))?
+        .with_root_certificates(roots);
+    let config = match &files.own {
+        None => builder.with_no_client_auth(),
+        Some((cert_path, key_path)) => {
+            let chain = certificates(TlsFile::Certificate, cert_path)?;
+            builder
+                .with_client_auth_cert(chain, private_key(key_path)?)
+                .map_err(|error| TlsError::new(TlsFile::Key, error.to_string()))?
+        }
+    };
+    Ok(Arc::new(config))
+}
+
+fn issuers(file: TlsFile, path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file, path)? {
+        roots.add(certificate).map_err(|error| TlsError::new(file, error.to_string()))?;
+    }
+    Ok(roots)
 }
 
 fn certificates(file: TlsFile, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

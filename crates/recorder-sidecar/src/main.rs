@@ -27,7 +27,9 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use recorder_sidecar_config::Config;
+use recorder_sidecar_config::tls::ClientTlsFiles;
 
+use crate::healthcheck::Target;
 use crate::service::{Service, StartOptions};
 
 /// Records what an application sends over HTTP.
@@ -66,11 +68,20 @@ enum Command {
 
 #[derive(Args)]
 struct Healthcheck {
-    /// Such as http://127.0.0.1:8787/ready
-    #[arg(long, value_name = "URL", conflicts_with = "unix_socket")]
+    /// Such as http://127.0.0.1:8787/ready or https://localhost:8787/ready
+    #[arg(long, value_name = "URL", required_unless_present = "unix_socket")]
     url: Option<String>,
+    /// The certificate of whoever issued the sidecar's, with https
+    #[arg(long, value_name = "PATH", requires = "url")]
+    ca_cert: Option<PathBuf>,
+    /// A certificate to show, where the sidecar asks for one
+    #[arg(long, value_name = "PATH", requires_all = ["ca_cert", "client_key"])]
+    client_cert: Option<PathBuf>,
+    /// The key of that certificate
+    #[arg(long, value_name = "PATH", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// The socket of the sidecar
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
     unix_socket: Option<PathBuf>,
     /// The probe's path, with --unix-socket
     #[arg(long, value_name = "PATH", default_value = "/health", requires = "unix_socket")]
@@ -80,7 +91,7 @@ struct Healthcheck {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match (arguments.command, arguments.serve.config) {
-        (Some(Command::Healthcheck(asked)), _) => healthcheck(&asked),
+        (Some(Command::Healthcheck(asked)), _) => healthcheck::ask(asked.target()),
         (None, Some(path)) => {
             let Serve { check, create, adopt_head, .. } = arguments.serve;
             serve(&path, check, StartOptions { create, adopt_head })
@@ -96,11 +107,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn healthcheck(asked: &Healthcheck) -> Result<(), String> {
-    match (&asked.url, &asked.unix_socket) {
-        (Some(url), _) => healthcheck::tcp(url),
-        (None, Some(socket)) => healthcheck::unix(socket, &asked.path),
-        (None, None) => Err("--url or --unix-socket is needed".to_owned()),
+impl Healthcheck {
+    fn target(self) -> Target {
+        match self.unix_socket {
+            Some(socket) => Target::Unix { socket, path: self.path },
+            None => {
+                let own = self.client_cert.zip(self.client_key);
+                let tls = self.ca_cert.map(|ca_path| ClientTlsFiles { ca_path, own });
+                // Without either of them the arguments were refused.
+                Target::Url { url: self.url.unwrap_or_default(), tls }
+            }
+        }
     }
 }
 
