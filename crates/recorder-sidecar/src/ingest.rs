@@ -5,7 +5,7 @@
 //! the handlers have done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,6 +28,8 @@ pub(crate) enum IngestError {
     DatabaseGone,
     /// The writer's thread is gone, and the request with it.
     Lost,
+    /// The writer's thread was gone before the request came.
+    Stopped,
     /// The engine refused or failed.
     Append(AppendError),
 }
@@ -114,7 +116,7 @@ impl Ingest {
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(bounds.queue_capacity);
         let observed = Arc::new(Observed::default());
-        let writer =
+        let mut writer =
             Writer { recorder, database, bounds, tenants, observed: Arc::clone(&observed) };
         let thread = std::thread::Builder::new()
             .name("recorder-sidecar-writer".to_owned())
@@ -139,13 +141,19 @@ impl Ingest {
     ) -> Result<Vec<Receipt>, IngestError> {
         let (answer, outcome) = oneshot::channel();
         let sent = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(queue) => queue.try_send(Job { request, bytes, answer }),
+            Some(queue) => {
+                // Counted before the writer can take it away again.
+                self.observed.waiting.fetch_add(1, Ordering::Relaxed);
+                queue.try_send(Job { request, bytes, answer })
+            }
             None => return Err(IngestError::QueueFull),
         };
-        match sent {
-            Ok(()) => drop(self.observed.waiting.fetch_add(1, Ordering::Relaxed)),
-            Err(TrySendError::Full(_)) => return Err(IngestError::QueueFull),
-            Err(TrySendError::Disconnected(_)) => return Err(IngestError::Lost),
+        if let Err(error) = sent {
+            self.observed.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(match error {
+                TrySendError::Full(_) => IngestError::QueueFull,
+                TrySendError::Disconnected(_) => IngestError::Stopped,
+            });
         }
         outcome.await.unwrap_or(Err(IngestError::Lost))
     }
@@ -160,32 +168,44 @@ impl Ingest {
     }
 }
 
-/// The database's file as it was when it was opened.
+/// The database's files as they were when it was opened.
 #[derive(Clone, Debug)]
-pub(crate) struct Database {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
+pub(crate) struct Database(Vec<(PathBuf, FileIdentity)>);
+
+/// What SQLite keeps beside the file while it is open: commits are in the first before they are in the file, and by
+/// the second everybody who has it open agrees.
+const COMPANIONS: [&str; 2] = ["-wal", "-shm"];
+
+/// The device of a file, and its number there.
+type FileIdentity = (u64, u64);
 
 impl Database {
-    /// Looks at the file.
+    /// Looks at the files of the database at `path`, which is open.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub(crate) fn at(path: PathBuf) -> std::io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = path.metadata()?;
-        Ok(Self { path, device: metadata.dev(), inode: metadata.ino() })
+    pub(crate) fn at(path: &Path) -> std::io::Result<Self> {
+        let companion = |suffix| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let paths = std::iter::once(path.to_path_buf()).chain(COMPANIONS.map(companion));
+        let files = paths.map(|path| Ok((path.clone(), identity(&path)?)));
+        Ok(Self(files.collect::<std::io::Result<_>>()?))
     }
 
-    /// Whether the file is still there. SQLite would go on writing to one that has been removed.
+    /// Whether the files are still there. SQLite would go on writing to ones that have been removed.
     pub(crate) fn is_there(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = self.path.metadata();
-        metadata.is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == (self.device, self.inode))
+        self.0.iter().all(|(path, opened)| identity(path).is_ok_and(|found| found == *opened))
     }
+}
+
+fn identity(path: &Path) -> std::io::Result<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = path.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 struct Writer {
@@ -198,7 +218,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(&mut self, jobs: &Receiver<Job>) {
         let mut next = None;
         while let Some(first) = next.take().or_else(|| jobs.recv().ok()) {
             let mut batch = vec![first];
@@ -271,6 +291,15 @@ impl Writer {
                 self.observed.latched.store(true, Ordering::Release);
             }
             Err(_) => {}
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody writes any more, and whoever asks must hear of it.
+            self.observed.latched.store(true, Ordering::Release);
         }
     }
 }

@@ -68,6 +68,7 @@ impl From<IngestError> for Refusal {
             IngestError::DatabaseGone => {
                 Self::new(Code::StorageUnavailable, "the database is not where it was")
             }
+            IngestError::Stopped => Self::new(Code::WriterLatched, "the writer is gone"),
             IngestError::Lost => Self::new(Code::CommitOutcomeUnknown, "the writer is gone"),
             IngestError::Append(error) => Self::new(code_of(&error), error.to_string()),
         }

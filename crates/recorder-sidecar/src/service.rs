@@ -62,7 +62,8 @@ impl Service {
         let signer = config.take_signer();
         let path = config.storage().path.clone();
         let store = open_store(&config, options.create)?;
-        let database = Database::at(path).map_err(|error| error.to_string())?;
+        let database =
+            Database::at(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let checkpoint_interval =
             signer.as_ref().map(|signer| Duration::from_millis(signer.checkpoint_interval_ms));
         let recorder = Arc::new(open_recorder(&config, store, signer, options.adopt_head)?);
