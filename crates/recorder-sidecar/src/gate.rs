@@ -24,7 +24,7 @@ use self::framing::{Chunks, Progress};
 pub(crate) use self::head::Framing;
 
 /// How long a head may take from its first byte, and the first of a connection from its beginning.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be idle between requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a body may take at all.
@@ -80,6 +80,7 @@ impl BodyClock {
 pub(crate) struct Gate<S> {
     socket: S,
     header_bytes_max: usize,
+    head_timeout: Duration,
     /// Read from the socket; the first `released` bytes may pass.
     buffer: Vec<u8>,
     released: usize,
@@ -94,12 +95,13 @@ pub(crate) struct Gate<S> {
 }
 
 impl<S> Gate<S> {
-    /// A gate before `socket`, whose heads may have `header_bytes_max` bytes.
-    pub(crate) fn new(socket: S, header_bytes_max: usize) -> Self {
-        let until = Instant::now() + HEAD_TIMEOUT;
+    /// A gate before `socket`, whose heads may have `header_bytes_max` bytes and may take `head_timeout` each.
+    pub(crate) fn new(socket: S, header_bytes_max: usize, head_timeout: Duration) -> Self {
+        let until = Instant::now() + head_timeout;
         Self {
             socket,
             header_bytes_max,
+            head_timeout,
             buffer: Vec::new(),
             released: 0,
             scanned: 0,
@@ -138,7 +140,7 @@ impl<S> Gate<S> {
             match &mut self.phase {
                 Phase::Closed => return,
                 Phase::Idle { .. } => {
-                    self.phase = Phase::Head { until: Instant::now() + HEAD_TIMEOUT }
+                    self.phase = Phase::Head { until: Instant::now() + self.head_timeout }
                 }
                 Phase::Head { .. } => match self.judge_head() {
                     Some(()) => {}

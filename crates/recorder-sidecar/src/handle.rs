@@ -21,7 +21,7 @@ use recorder_sidecar_api::header::{
 use recorder_sidecar_api::media::{self, Media};
 use recorder_sidecar_api::problem::{Code, Problem};
 use recorder_sidecar_api::route::{Access, Method, Operation, Route};
-use recorder_sidecar_config::config::LogLevel;
+use recorder_sidecar_config::config::{LogLevel, is_loopback};
 
 use crate::answer::{Answer, AnswerBody};
 use crate::gate::Cut;
@@ -42,13 +42,24 @@ pub(crate) struct Asked {
     pub(crate) key: Option<recorder_core::idempotency::IdempotencyKey>,
 }
 
+/// What is known of a request by the connection that it came on.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// Why a body ended early.
+    pub(crate) cut: Cut,
+    /// Whether every place was taken, so that only probes are answered.
+    pub(crate) is_spare: bool,
+    /// Whether a page in a browser could be made to send it, and nothing but its Host would tell.
+    pub(crate) is_reachable_by_browsers: bool,
+}
+
 /// The sender's name for a request, under the name of the header that it came in.
 type Echo = Option<(HeaderName, HeaderValue)>;
 
 /// Answers a request.
 pub(crate) async fn handle(
     service: Arc<Service>,
-    cut: Cut,
+    connection: Connection,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let began = tokio::time::Instant::now();
@@ -56,11 +67,14 @@ pub(crate) async fn handle(
     let operation = Operation::find(request.method().as_str(), request.uri().path());
     let path = operation.as_ref().map_or(NO_ROUTE, |operation| operation.route().path);
     let (echo, outcome) = match echo(request.headers()) {
-        Ok(echo) => (echo, answer(&service, &cut, operation, request).await),
+        Ok(echo) => (echo, answer(&service, &connection, operation, request).await),
         Err(refusal) => (None, Err(refusal)),
     };
     let code = outcome.as_ref().err().map(|refusal| refusal.code);
-    let response = respond(&id, echo, outcome);
+    let mut response = respond(&id, echo, outcome);
+    if connection.is_spare {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
     service.metrics.count(path, status, code);
     let level = if status >= 500 { LogLevel::Warn } else { LogLevel::Debug };
@@ -103,22 +117,29 @@ fn echo(headers: &HeaderMap) -> Result<Echo, Refusal> {
 
 async fn answer(
     service: &Arc<Service>,
-    cut: &Cut,
+    connection: &Connection,
     operation: Result<Operation, Vec<Method>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
     let operation = operation.map_err(|methods| no_route(&methods))?;
     let route = operation.route();
+    check_query(operation, request.uri().query())?;
     if route.access == Access::Probe {
         agree(&route, &request)?;
         return probes::answer(service, operation).await;
+    }
+    if connection.is_spare {
+        return Err(Refusal::new(Code::QueueFull, "every connection is taken"));
+    }
+    if connection.is_reachable_by_browsers {
+        check_host(request.headers())?;
     }
     authenticate(service, request.headers())?;
     let asked = agree(&route, &request)?;
     let mut held = service.admission.hold();
     let body = match route.takes.is_empty() {
         true => Bytes::new(),
-        false => take_body(service, cut, request, &mut held).await?,
+        false => take_body(service, &connection.cut, request, &mut held).await?,
     };
     let _place = service.admission.enter().await?;
     match operation {
@@ -140,6 +161,34 @@ fn no_route(methods: &[Method]) -> Refusal {
     let allow = names.join(", ");
     let detail = format!("the path takes {allow}");
     Refusal { allow: Some(allow), ..Refusal::new(Code::MethodNotAllowed, detail) }
+}
+
+/// Refuses a query where none is read: whoever sent it meant something by it.
+fn check_query(operation: Operation, query: Option<&str>) -> Result<(), Refusal> {
+    match operation.parameters().is_empty() && query.is_some_and(|query| !query.is_empty()) {
+        true => Err(Refusal::new(Code::BadRequest, "the path takes no query")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a Host that is a name which somebody else could have pointed at this machine.
+fn check_host(headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = headers.get(hyper::header::HOST).and_then(|host| host.to_str().ok());
+    match host.is_some_and(names_this_machine) {
+        true => Ok(()),
+        false => {
+            Err(Refusal::new(Code::BadRequest, "Host must be a loopback address or localhost"))
+        }
+    }
+}
+
+fn names_this_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(is_loopback)
 }
 
 fn authenticate(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -303,5 +352,29 @@ fn add_refusal_headers(headers: &mut HeaderMap, refusal: &Refusal) {
     if matches!(refusal.code, Code::PayloadTooLarge | Code::RequestTimeout) {
         // The rest of the body is not read.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_this_machine;
+
+    #[test]
+    fn a_host_names_this_machine_by_a_loopback_address_or_localhost() {
+        for near in
+            ["localhost", "LOCALHOST:8787", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8787"]
+        {
+            assert!(names_this_machine(near), "{near}");
+        }
+        for far in [
+            "example.org",
+            "localhost.example.org",
+            "127.0.0.1.example.org:80",
+            "192.0.2.1",
+            "[2001:db8::1]",
+            "",
+        ] {
+            assert!(!names_this_machine(far), "{far}");
+        }
     }
 }

@@ -23,14 +23,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::gate::{Gate, Refusal};
-use crate::handle::handle;
+use crate::gate::{Gate, HEAD_TIMEOUT, Refusal};
+use crate::handle::{Connection, handle};
 use crate::service::Service;
 
 /// Connections at once, if the system lets the process have as many.
 const CONNECTIONS_MAX: u64 = 16_384;
+/// Connections beyond those: on them probes are answered, and everybody else is told that every place is taken.
+const SPARE_CONNECTIONS: u32 = 64;
 /// Descriptors that are not connections: the database, its log, temporary files.
 const OTHER_DESCRIPTORS: u64 = 128;
+/// How long one who found no place may take to ask for a probe.
+const SPARE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long those who are connected have to finish when the sidecar stops.
@@ -67,9 +71,15 @@ pub(crate) async fn run(service: Arc<Service>) -> Result<(), String> {
     };
     log_start(&service, tcp.as_ref(), unix.as_ref());
     let mut acceptors = Vec::new();
-    let server = Server { service: Arc::clone(&service), room: Arc::clone(&room), draining };
+    let server = Server {
+        service: Arc::clone(&service),
+        room: Arc::clone(&room),
+        draining,
+        is_plain_tcp: false,
+    };
     if let Some(listener) = tcp {
-        acceptors.push(tokio::spawn(server.clone().accept_tcp(listener, tls.clone())));
+        let server = Server { is_plain_tcp: tls.is_none(), ..server.clone() };
+        acceptors.push(tokio::spawn(server.accept_tcp(listener, tls.clone())));
     }
     if let Some(socket) = &unix {
         acceptors.push(tokio::spawn(server.clone().accept_unix(Arc::clone(&socket.listener))));
@@ -143,11 +153,14 @@ fn remove_dead_socket(path: &Path) -> Result<(), String> {
     if !metadata.file_type().is_socket() {
         return Err(format!("{}: is there and is no socket", path.display()));
     }
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => Err(format!("{}: another process listens there", path.display())),
-        Err(_) => {
-            std::fs::remove_file(path).map_err(|error| format!("{}: {error}", path.display()))
+        // Only this says that nobody has it any more; one that may not be asked, or is of another kind, is somebody's.
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(failed)
         }
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -155,18 +168,36 @@ fn remove_dead_socket(path: &Path) -> Result<(), String> {
 struct Room {
     places: Arc<Semaphore>,
     count: u32,
+    spares: Arc<Semaphore>,
+}
+
+/// One of them.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    is_spare: bool,
 }
 
 impl Room {
     fn new() -> Arc<Self> {
         let count = u32::try_from(connections_max()).unwrap_or(u32::MAX);
-        Arc::new(Self { places: Arc::new(Semaphore::new(count as usize)), count })
+        let places = |count: u32| Arc::new(Semaphore::new(count as usize));
+        Arc::new(Self { places: places(count), count, spares: places(SPARE_CONNECTIONS) })
+    }
+
+    /// A place, or a spare one; none where even those are taken.
+    fn enter(&self) -> Option<Place> {
+        let enter = |places: &Arc<Semaphore>, is_spare| {
+            let permit = Arc::clone(places).try_acquire_owned().ok()?;
+            Some(Place { _permit: permit, is_spare })
+        };
+        enter(&self.places, false).or_else(|| enter(&self.spares, true))
     }
 
     /// Returns when nobody is connected.
     async fn empty(&self) {
-        // The semaphore is never closed.
+        // The semaphores are never closed.
         let _ = self.places.acquire_many(self.count).await;
+        let _ = self.spares.acquire_many(SPARE_CONNECTIONS).await;
     }
 }
 
@@ -174,16 +205,17 @@ impl Room {
 fn connections_max() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = CONNECTIONS_MAX + OTHER_DESCRIPTORS;
+    let others = OTHER_DESCRIPTORS + u64::from(SPARE_CONNECTIONS);
+    let wanted = CONNECTIONS_MAX + others;
     let maximum = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let current = limit.current.unwrap_or(wanted);
     if current < maximum {
         let raised = Rlimit { current: Some(maximum), maximum: limit.maximum };
         if setrlimit(Resource::Nofile, raised).is_ok() {
-            return maximum.saturating_sub(OTHER_DESCRIPTORS).max(16);
+            return maximum.saturating_sub(others).max(16);
         }
     }
-    current.min(wanted).saturating_sub(OTHER_DESCRIPTORS).max(16)
+    current.min(wanted).saturating_sub(others).max(16)
 }
 
 /// What a connection is served with.
@@ -192,6 +224,8 @@ struct Server {
     service: Arc<Service>,
     room: Arc<Room>,
     draining: watch::Receiver<bool>,
+    /// Whether its connections are TCP without TLS.
+    is_plain_tcp: bool,
 }
 
 impl Server {
@@ -201,8 +235,8 @@ impl Server {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            // One who finds no place is cut at once: to keep it waiting would cost a place.
-            let Ok(place) = Arc::clone(&self.room.places).try_acquire_owned() else { continue };
+            // One who finds no place at all is cut at once: to keep it waiting would cost a place.
+            let Some(place) = self.room.enter() else { continue };
             // Answers are written whole; waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);
             let server = self.clone();
@@ -212,7 +246,9 @@ impl Server {
                     let config = Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner));
                     tokio::spawn(async move {
                         let accepted = TlsAcceptor::from(config).accept(stream);
-                        let accepted = tokio::time::timeout(HANDSHAKE_TIMEOUT, accepted).await;
+                        let wait_max =
+                            if place.is_spare { SPARE_TIMEOUT } else { HANDSHAKE_TIMEOUT };
+                        let accepted = tokio::time::timeout(wait_max, accepted).await;
                         if let Ok(Ok(stream)) = accepted {
                             server.serve(stream, place).await;
                         }
@@ -228,21 +264,27 @@ impl Server {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
-            let Ok(place) = Arc::clone(&self.room.places).try_acquire_owned() else { continue };
+            let Some(place) = self.room.enter() else { continue };
             tokio::spawn(self.clone().serve(stream, place));
         }
     }
 
     /// Serves one connection to its end.
-    async fn serve<S>(mut self, stream: S, _place: OwnedSemaphorePermit)
+    async fn serve<S>(mut self, stream: S, place: Place)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let gate = Gate::new(stream, self.service.config.limits().max_header_bytes);
-        let (service, cut) = (Arc::clone(&self.service), gate.cut());
+        let head_timeout = if place.is_spare { SPARE_TIMEOUT } else { HEAD_TIMEOUT };
+        let gate = Gate::new(stream, self.service.config.limits().max_header_bytes, head_timeout);
+        let service = Arc::clone(&self.service);
+        let known = Connection {
+            cut: gate.cut(),
+            is_spare: place.is_spare,
+            is_reachable_by_browsers: self.is_plain_tcp && service.tokens.is_none(),
+        };
         let answer = hyper::service::service_fn(move |request| {
             let answered: Pin<Box<dyn Future<Output = _> + Send>> =
-                Box::pin(handle(Arc::clone(&service), Arc::clone(&cut), request));
+                Box::pin(handle(Arc::clone(&service), known.clone(), request));
             answered
         });
         // The end of what the gate lets through is not the end of the connection: answers are still written.
@@ -275,9 +317,10 @@ where
         let id = service.correlation_id();
         service.metrics.count("none", refusal.code.status(), Some(refusal.code));
         let problem = Problem::new(refusal.code, refusal.detail, id.as_str()).to_json();
+        let retry = if refusal.code.is_retryable() { "retry-after: 1\r\n" } else { "" };
         let head = format!(
             "HTTP/1.1 {} Refused\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-             x-server-correlation-id: {id}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n",
+             x-server-correlation-id: {id}\r\n{retry}cache-control: no-store\r\nconnection: close\r\n\r\n",
             refusal.code.status(),
             problem.len(),
         );

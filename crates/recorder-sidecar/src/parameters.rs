@@ -44,6 +44,18 @@ pub(crate) fn parse<T, E: std::fmt::Display>(
     parse(text).map_err(|error| Refusal::new(Code::BadRequest, format!("{name}: {error}")))
 }
 
+/// Reads a whole number: digits, of which the first is no zero that another follows.
+///
+/// # Errors
+///
+/// `bad_request` for anything else, a sign included.
+pub(crate) fn number(name: &str, text: &str) -> Result<usize, Refusal> {
+    let is_plain =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let value = text.parse().ok().filter(|_| is_plain);
+    value.ok_or_else(|| Refusal::new(Code::BadRequest, format!("{name} is not a whole number")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +70,15 @@ mod tests {
         );
         assert_eq!(read(""), Ok([None, None]));
         for refused in ["tenant=a", "limit=1&limit=1", "tenant_id=%FF", "x", "Limit=1"] {
+            assert_eq!(read(refused), Err(Code::BadRequest), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        let read = |text| number("limit", text).map_err(|refusal| refusal.code);
+        assert_eq!((read("0"), read("70")), (Ok(0), Ok(70)));
+        for refused in ["", "+7", "-1", "07", "00", "7.0", "7e1", " 7", "99999999999999999999"] {
             assert_eq!(read(refused), Err(Code::BadRequest), "{refused}");
         }
     }

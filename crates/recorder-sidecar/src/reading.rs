@@ -118,8 +118,8 @@ fn segments(service: &Service, query: Option<&str>, only_open: bool) -> Result<A
     let [tenant_id, cursor, limit] = parameters::read(query, ["tenant_id", "cursor", "limit"])?;
     let tenant_id =
         tenant_id.map(|text| parameters::parse("tenant_id", text, TenantId::new)).transpose()?;
-    let limit = limit.map(|text| parameters::parse("limit", text, |text| text.parse::<usize>()));
-    let size = PageSize::new(limit.transpose()?.unwrap_or(PAGE_SIZE_DEFAULT));
+    let limit = limit.map(|text| parameters::number("limit", &text)).transpose()?;
+    let size = PageSize::new(limit.unwrap_or(PAGE_SIZE_DEFAULT));
     let size = size.map_err(|error| Refusal::new(Code::FilterInvalid, error.to_string()))?.value();
     let from = match cursor {
         None => None,

@@ -107,16 +107,33 @@ fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     let (method, target, version) = (parts.next(), parts.next(), parts.next());
     let is_method = method
         .is_some_and(|method| !method.is_empty() && method.iter().all(u8::is_ascii_uppercase));
-    let is_target = target.is_some_and(|target| {
-        target.starts_with(b"/")
-            && target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#')
-    });
+    let is_target =
+        target.is_some_and(|target| target.starts_with(b"/") && is_path_and_query(target));
     if !is_method || !is_target || parts.next().is_some() {
         return refused(Code::BadRequest, "the request line is not METHOD /PATH HTTP/1.1");
     }
     match version {
         Some(b"HTTP/1.1") => Ok(()),
         _ => refused(Code::BadRequest, "the version is not HTTP/1.1"),
+    }
+}
+
+/// Whether nothing stands in a target but what a path and a query may hold (RFC 3986 §3.3, §3.4).
+fn is_path_and_query(target: &[u8]) -> bool {
+    let mut rest = target;
+    loop {
+        rest = match rest {
+            [] => return true,
+            [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest
+            }
+            [byte, rest @ ..]
+                if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(byte) =>
+            {
+                rest
+            }
+            _ => return false,
+        };
     }
 }
 
@@ -229,6 +246,14 @@ mod tests {
             "GET /a b HTTP/1.1",
             "GET /\t HTTP/1.1",
             "GET /#x HTTP/1.1",
+            "GET /<x> HTTP/1.1",
+            "GET /{x} HTTP/1.1",
+            "GET /a\\b HTTP/1.1",
+            "GET /?a=\"b\" HTTP/1.1",
+            "GET /% HTTP/1.1",
+            "GET /%4 HTTP/1.1",
+            "GET /%4g HTTP/1.1",
+            "GET ?a=b HTTP/1.1",
             "GET / HTTP/1.1 ",
             " GET / HTTP/1.1",
             "GET /é HTTP/1.1",
@@ -251,6 +276,12 @@ mod tests {
                 "{host:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_target_holds_everything_that_a_path_and_a_query_may_hold() {
+        let target = "/-._~!$&'()*+,;=:@/%2F//..?-._~!$&'()*+,;=:@/?%00&a=b";
+        assert_eq!(judged(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")), Ok(Framing::None));
     }
 
     #[test]

@@ -110,6 +110,16 @@ impl Client {
 
     /// Reads one answer.
     pub(crate) fn answer(&mut self) -> io::Result<Answer> {
+        let head = self.head()?;
+        let length: usize = head.headers["content-length"].parse().unwrap();
+        while self.buffer.len() < length {
+            self.fill()?;
+        }
+        Ok(Answer { body: self.buffer.drain(..length).collect(), ..head })
+    }
+
+    /// Reads the head of an answer that has no body.
+    pub(crate) fn head(&mut self) -> io::Result<Answer> {
         let end = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break end;
@@ -125,11 +135,7 @@ impl Client {
             let repeated = headers.insert(name.to_lowercase(), value.trim().to_owned());
             assert_eq!(repeated, None, "{head}");
         }
-        let length: usize = headers["content-length"].parse().unwrap();
-        while self.buffer.len() < length {
-            self.fill()?;
-        }
-        Ok(Answer { status, headers, body: self.buffer.drain(..length).collect() })
+        Ok(Answer { status, headers, body: Vec::new() })
     }
 
     /// Whether the other side has closed, with nothing more to read.

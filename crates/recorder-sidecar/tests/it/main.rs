@@ -12,4 +12,5 @@ mod reading;
 mod recording;
 mod rules;
 mod sidecar;
+mod targets;
 mod tls;
