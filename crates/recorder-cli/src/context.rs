@@ -12,10 +12,11 @@ use recorder::{
     AutoSeal, GuardMode, Guarding, Recorder, RecorderConfig, RotationReport, RotationRequest,
 };
 use recorder_core::time::RecordedAt;
+use recorder_envelope::adapter::AdapterKeys;
 use recorder_envelope::signing::PublicKey;
 use recorder_store::{SqliteOptions, SqliteStore, Store};
 
-use crate::adapter_key::{self, AdapterKeys};
+use crate::adapter_key;
 use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::i18n::{Locale, say};

@@ -62,7 +62,11 @@ pub(crate) const fn name(operation: Operation) -> &'static str {
         Operation::VerifyBundle => "verify_bundle",
         Operation::InspectBundle => "inspect_bundle",
         Operation::Config => "config",
+        Operation::IngestOtel => "ingest_otel",
+        Operation::ExportTraces => "export_traces",
+        Operation::ExportLogs => "export_logs",
         Operation::Metrics => "metrics",
+        Operation::OpenApi => "openapi",
     }
 }
 
@@ -96,10 +100,17 @@ pub(crate) fn described(operation: Operation) -> Described {
             (Some("bundle_document"), Some("inspect_answer"), "What the bundle claims.")
         }
         Operation::Config => (None, None, "The settings by table."),
+        Operation::IngestOtel => (Some("otlp_request"), Some("ingest_answer"), "All recorded."),
+        Operation::ExportTraces | Operation::ExportLogs => (
+            Some("otlp_request"),
+            Some("export_answer"),
+            "Recorded, now or before; partialSuccess says what was not, or is not there.",
+        ),
         Operation::Metrics => (None, None, "The metrics."),
+        Operation::OpenApi => (None, None, "This document."),
     };
     let mut answers = vec![Answer { status: 200, shape, when }];
-    if operation.route().is_mutating {
+    if operation.needs_key() {
         answers.insert(0, Answer { status: 201, shape, when });
         if let Some(replayed) = answers.last_mut() {
             replayed.when = "Recorded before: the first answer, again.";
@@ -205,7 +216,7 @@ fn promised(operation: Operation) -> Value {
         "method": route.method.name(),
         "path": route.path,
         "requires_token": route.access == Access::Token,
-        "requires_idempotency_key": route.is_mutating,
+        "requires_idempotency_key": operation.needs_key(),
         "takes": essences(route.takes),
         "gives": essences(route.gives),
         "statuses": described.answers.iter().map(|answer| answer.status).collect::<BTreeSet<_>>(),
@@ -220,7 +231,7 @@ fn promised(operation: Operation) -> Value {
 pub(crate) fn idempotency() -> Value {
     let operations: Vec<&str> = Operation::ALL
         .iter()
-        .filter(|operation| operation.route().is_mutating)
+        .filter(|operation| operation.needs_key())
         .map(|operation| name(*operation))
         .collect();
     json!({

@@ -1,5 +1,6 @@
 //! One example of every request and answer: the story of the format page, as the interface tells it.
 
+use recorder_otel_adapter::{Encoding, otlp};
 use recorder_sidecar_api::problem::{Code, Problem};
 use recorder_sidecar_api::route::Operation;
 use recorder_verify::{VerifyLimits, VerifyOptions, inspect, verify};
@@ -75,6 +76,33 @@ fn segment(is_open: bool) -> Value {
     }))
 }
 
+/// One span, as an exporter sends it.
+fn traces() -> Value {
+    let span = json!({
+        "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "spanId": "00f067aa0ba902b7",
+        "name": "execute_tool issue_refund",
+        "kind": 1,
+        "startTimeUnixNano": "1790000000000000000",
+        "endTimeUnixNano": "1790000000250000000",
+    });
+    json!({ "resourceSpans": [{ "resource": resource(), "scopeSpans": [{ "scope": { "name": "refund-desk" }, "spans": [span] }] }] })
+}
+
+/// One log record, as an exporter sends it.
+fn logs() -> Value {
+    let record = json!({
+        "timeUnixNano": "1790000000000000000",
+        "severityNumber": 9,
+        "body": { "stringValue": "refund issued" },
+    });
+    json!({ "resourceLogs": [{ "resource": resource(), "scopeLogs": [{ "scope": { "name": "refund-desk" }, "logRecords": [record] }] }] })
+}
+
+fn resource() -> Value {
+    json!({ "attributes": [{ "key": "service.name", "value": { "stringValue": "refund-desk" } }] })
+}
+
 /// The body of a request; none where it takes none.
 pub(crate) fn request(operation: Operation) -> Option<Value> {
     let more = match operation {
@@ -94,6 +122,8 @@ pub(crate) fn request(operation: Operation) -> Option<Value> {
         Operation::VerifyBundle | Operation::InspectBundle => {
             return serde_json::from_slice(DOCUMENT).ok();
         }
+        Operation::IngestOtel | Operation::ExportTraces => return Some(traces()),
+        Operation::ExportLogs => return Some(logs()),
         Operation::Health
         | Operation::Startup
         | Operation::Ready
@@ -101,7 +131,8 @@ pub(crate) fn request(operation: Operation) -> Option<Value> {
         | Operation::ActiveSegments
         | Operation::Checkpoint
         | Operation::Config
-        | Operation::Metrics => return None,
+        | Operation::Metrics
+        | Operation::OpenApi => return None,
     };
     Some(of_stream(more))
 }
@@ -148,7 +179,17 @@ pub(crate) fn answer(operation: Operation, status: u16) -> Option<Value> {
             let inspection = inspect(&DOCUMENT, &VerifyLimits::default()).ok()?;
             serde_json::to_value(inspection).ok()?
         }
-        Operation::Config | Operation::Metrics => return None,
+        Operation::IngestOtel => {
+            json!({ "accepted": 1, "replayed": 0, "receipts": [receipt()] })
+        }
+        Operation::ExportTraces => json!({}),
+        Operation::ExportLogs => json!({
+            "partialSuccess": {
+                "errorMessage": "resourceLogs/0/scopeLogs/0/logRecords/1: an integer does not fit into 64 bits (otel_integer_range)",
+                "rejectedLogRecords": "1",
+            },
+        }),
+        Operation::Config | Operation::Metrics | Operation::OpenApi => return None,
     })
 }
 
@@ -163,6 +204,14 @@ fn verified() -> Option<Value> {
         "findings": report.findings(),
         "finding_count": report.finding_count(),
     }))
+}
+
+/// A refusal with this code, as exporters read it.
+pub(crate) fn rpc_status(code: Code) -> Value {
+    let status = Operation::ExportTraces.status_of(code);
+    let message = format!("{}: what is wrong with this request", code.code());
+    let answer = otlp::failed(Encoding::Json, status, &message);
+    serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 /// A refusal with this code.

@@ -47,6 +47,14 @@ pub(crate) fn document(shapes: &Shapes) -> Result<Value, ContractError> {
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
             "parameters": {
                 "idempotency_key": idempotency_parameter(),
+                "content_encoding": {
+                    "name": "content-encoding",
+                    "in": "header",
+                    "required": false,
+                    "description": "How the body is compressed.",
+                    "schema": { "enum": ["gzip", "identity"] },
+                    "example": "gzip",
+                },
                 "correlation_id": correlation_parameter(CORRELATION_ID, "The sender's name for the request; it comes back."),
                 "request_id": correlation_parameter(LEGACY_CORRELATION_ID, "An older name of x-correlation-id."),
             },
@@ -60,7 +68,7 @@ pub(crate) fn document(shapes: &Shapes) -> Result<Value, ContractError> {
 
 /// Every shape that an operation names.
 fn named_shapes() -> Vec<&'static str> {
-    let mut all = vec!["problem", "problem_code", "name", "page_size"];
+    let mut all = vec!["problem", "problem_code", "name", "page_size", "rpc_status"];
     for operation in Operation::ALL {
         let described = described(*operation);
         all.extend(described.request);
@@ -111,8 +119,11 @@ fn operation_object(operation: Operation) -> Value {
 fn parameters(operation: Operation) -> Value {
     let reference = |name: &str| json!({ "$ref": format!("#/components/parameters/{name}") });
     let mut all: Vec<Value> = operation.parameters().iter().map(query_parameter).collect();
-    if operation.route().is_mutating {
+    if operation.needs_key() {
         all.push(reference("idempotency_key"));
+    }
+    if operation.is_otlp() {
+        all.push(reference("content_encoding"));
     }
     all.extend([reference("correlation_id"), reference("request_id")]);
     all.into()
@@ -205,7 +216,7 @@ fn content_of(media: Media, shape_name: Option<&str>, example: Option<Value>) ->
             }
             entry
         }
-        Media::Zip => json!({ "schema": {} }),
+        Media::Zip | Media::Protobuf => json!({ "schema": {} }),
         Media::Metrics => json!({ "schema": { "type": "string" } }),
     }
 }
@@ -217,9 +228,13 @@ fn responses(operation: Operation) -> Value {
     }
     for code in operation.codes() {
         let response = all
-            .entry(code.status().to_string())
+            .entry(operation.status_of(code).to_string())
             .or_insert_with(|| json!({ "description": "Refused.", "headers": response_headers() }));
-        add_refusal(response, code);
+        add_refusal_headers(response, code, operation);
+        match operation.is_otlp() {
+            true => add_status(response, code),
+            false => add_refusal(response, code),
+        }
     }
     all.into()
 }
@@ -252,9 +267,9 @@ fn answered(operation: Operation, answer: &Answer) -> Value {
     json!({ "description": answer.when, "headers": headers, "content": content })
 }
 
-/// Adds a code to the answer of its status: to the codes that may stand there, with an example of its own.
-fn add_refusal(response: &mut Value, code: Code) {
-    if code.is_retryable() || code.status() == 429 {
+fn add_refusal_headers(response: &mut Value, code: Code, operation: Operation) {
+    let is_unavailable = operation.is_otlp() && operation.status_of(code) == 503;
+    if code.is_retryable() || code.status() == 429 || is_unavailable {
         let mut retry = header("retry_after");
         // Of one status some codes ask for it and some do not.
         if response["headers"]["retry-after"].is_object() {
@@ -265,6 +280,22 @@ fn add_refusal(response: &mut Value, code: Code) {
     if code == Code::Unauthorized {
         response["headers"]["www-authenticate"] = header("www_authenticate");
     }
+}
+
+/// Adds a code to the answer of its status on OTLP, in the type of the request, with an example of its own.
+fn add_status(response: &mut Value, code: Code) {
+    let content = &mut response["content"];
+    content[Media::Protobuf.essence()] = json!({ "schema": {} });
+    let content = &mut content[Media::Json.essence()];
+    if content.is_null() {
+        *content = json!({ "schema": shape("rpc_status"), "examples": {} });
+    }
+    content["examples"][code.code()] =
+        json!({ "summary": code.title(), "value": example::rpc_status(code) });
+}
+
+/// Adds a code to the answer of its status: to the codes that may stand there, with an example of its own.
+fn add_refusal(response: &mut Value, code: Code) {
     let content = &mut response["content"][problem::MEDIA_TYPE];
     if content.is_null() {
         *content = json!({

@@ -66,7 +66,7 @@ fn method(operation: Operation) -> Value {
         "method": route.method.name(),
         "path": route.path,
         "requires_token": route.access == Access::Token,
-        "requires_idempotency_key": route.is_mutating,
+        "requires_idempotency_key": operation.needs_key(),
         "query": parameters,
         "request_type": described.request,
         "takes": content_types(route.takes),

@@ -17,13 +17,17 @@
 //! Deliberately absent: a clock, a store, randomness, files, and a trait. Adapters differ in what they take; callers
 //! know which one they call.
 
+mod contradiction;
 mod identifier;
 mod intake;
 mod key;
+mod key_file;
 mod mapping;
 
+pub use contradiction::{Contradiction, ContradictionError};
 pub use identifier::EnvelopeIds;
 pub use intake::{Anomaly, Event, Intake, Outcome, Policy, PolicyError, Problems, Refused};
 pub use key::{KEY_BYTES, RedactionKey, SaltKey};
+pub use key_file::{ADAPTER_KEY_FILE_BYTES_MAX, AdapterKeys};
 pub use mapping::Mapping;
 pub use recorder_core::identity::AdapterId;

@@ -19,15 +19,6 @@ use crate::door::Encoding;
 use crate::refusal::Refusal;
 use crate::signal::Signal;
 
-/// `INVALID_ARGUMENT` of google.rpc.Code.
-const INVALID_ARGUMENT: i32 = 3;
-
-/// `RESOURCE_EXHAUSTED` of google.rpc.Code.
-const RESOURCE_EXHAUSTED: i32 = 8;
-
-/// `UNAVAILABLE` of google.rpc.Code.
-const UNAVAILABLE: i32 = 14;
-
 /// Problems that a message names: clients print it on one line of their log.
 const NAMED_MAX: usize = 3;
 
@@ -72,19 +63,35 @@ pub fn success(signal: Signal, encoding: Encoding, rejected: u64, problems: &Pro
 
 /// Answers a request of which nothing is stored, and that must not be sent again as it is.
 pub fn refused(encoding: Encoding, refusal: &Refusal) -> Answer {
-    let http_status = refusal.http_status();
-    let code = if http_status == 413 { RESOURCE_EXHAUSTED } else { INVALID_ARGUMENT };
-    let body = status(encoding, code, &format!("{refusal} [{}]", refusal.code()));
-    Answer { http_status, content_type: content_type(encoding), retry_after_seconds: None, body }
+    failed(encoding, refusal.http_status(), &format!("{refusal} [{}]", refusal.code()))
 }
 
 /// Answers a request that could not be stored for now; the client sends it again.
 pub fn unavailable(encoding: Encoding, message: &str) -> Answer {
+    failed(encoding, 503, message)
+}
+
+/// Answers a request of which nothing is stored with an HTTP status that says why. Only 503 makes clients come again.
+pub fn failed(encoding: Encoding, http_status: u16, message: &str) -> Answer {
     Answer {
-        http_status: 503,
+        http_status,
         content_type: content_type(encoding),
-        retry_after_seconds: Some(1),
-        body: status(encoding, UNAVAILABLE, message),
+        retry_after_seconds: (http_status == 503).then_some(1),
+        body: status(encoding, rpc_code(http_status), message),
+    }
+}
+
+/// The google.rpc.Code that says about the same as an HTTP status.
+const fn rpc_code(http_status: u16) -> i32 {
+    match http_status {
+        401 => 16,      // UNAUTHENTICATED
+        403 => 7,       // PERMISSION_DENIED
+        404 => 5,       // NOT_FOUND
+        405 => 12,      // UNIMPLEMENTED
+        409 => 10,      // ABORTED
+        413 | 431 => 8, // RESOURCE_EXHAUSTED
+        400..=499 => 3, // INVALID_ARGUMENT
+        _ => 14,        // UNAVAILABLE
     }
 }
 

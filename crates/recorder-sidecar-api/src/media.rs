@@ -7,6 +7,8 @@
 pub enum Media {
     /// `application/json`.
     Json,
+    /// `application/x-protobuf`, as OTLP has it.
+    Protobuf,
     /// `application/zip`, a bundle's archive.
     Zip,
     /// `text/plain; version=0.0.4`, the metrics of Prometheus.
@@ -18,6 +20,7 @@ impl Media {
     pub const fn essence(self) -> &'static str {
         match self {
             Self::Json => "application/json",
+            Self::Protobuf => "application/x-protobuf",
             Self::Zip => "application/zip",
             Self::Metrics => "text/plain",
         }
@@ -27,6 +30,7 @@ impl Media {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
+            Self::Protobuf => "application/x-protobuf",
             Self::Zip => "application/zip",
             Self::Metrics => "text/plain; version=0.0.4; charset=utf-8",
         }
@@ -177,6 +181,16 @@ mod tests {
             "application/json\u{b}",
         ] {
             assert_eq!(of_request(refused, &[Media::Json]), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn protobuf_has_no_charset() {
+        let taken = [Media::Json, Media::Protobuf];
+        assert_eq!(of_request("application/x-protobuf", &taken), Some(Media::Protobuf));
+        assert_eq!(of_request("application/json; charset=utf-8", &taken), Some(Media::Json));
+        for refused in ["application/x-protobuf; charset=utf-8", "application/protobuf"] {
+            assert_eq!(of_request(refused, &taken), None, "{refused}");
         }
     }
 

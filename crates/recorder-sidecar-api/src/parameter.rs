@@ -81,7 +81,11 @@ impl Operation {
             | Self::VerifyBundle
             | Self::InspectBundle
             | Self::Config
-            | Self::Metrics => &[],
+            | Self::IngestOtel
+            | Self::ExportTraces
+            | Self::ExportLogs
+            | Self::Metrics
+            | Self::OpenApi => &[],
         }
     }
 }

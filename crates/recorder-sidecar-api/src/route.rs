@@ -85,6 +85,7 @@ macro_rules! routes {
 const JSON: &[Media] = &[Media::Json];
 const NONE: &[Media] = &[];
 const BUNDLE: &[Media] = &[Media::Json, Media::Zip];
+const OTLP: &[Media] = &[Media::Json, Media::Protobuf];
 
 const RECORDING: &[Code] = &[
     Code::EnvelopeInvalid,
@@ -96,6 +97,23 @@ const RECORDING: &[Code] = &[
     Code::StorageUnavailable,
     Code::WriterLatched,
     Code::CommitOutcomeUnknown,
+];
+const EXPORTING: &[Code] = &[
+    Code::TooManyStreams,
+    Code::StorageUnavailable,
+    Code::WriterLatched,
+    Code::CommitOutcomeUnknown,
+    Code::NotFound,
+];
+const INGESTING: &[Code] = &[
+    Code::EnvelopeInvalid,
+    Code::EnvelopeConflict,
+    Code::TooManyStreams,
+    Code::IdempotencyConflict,
+    Code::StorageUnavailable,
+    Code::WriterLatched,
+    Code::CommitOutcomeUnknown,
+    Code::NotFound,
 ];
 const FINDING: &[Code] = &[Code::StreamMismatch, Code::StorageUnavailable, Code::NotFound];
 const QUERYING: &[Code] = &[Code::StreamMismatch, Code::StorageUnavailable, Code::FilterInvalid];
@@ -118,8 +136,12 @@ routes! {
     BuildBundle = Post "/v1/bundles/build" Token false JSON, BUNDLE, BUILDING, "Builds a bundle, as a document or an archive.";
     VerifyBundle = Post "/v1/bundles/verify" Token false BUNDLE, JSON, &[], "Verifies a bundle.";
     InspectBundle = Post "/v1/bundles/inspect" Token false BUNDLE, JSON, &[], "Says what a bundle claims, and verifies nothing.";
+    IngestOtel = Post "/v1/ingest/otel" Token true JSON, JSON, INGESTING, "Records the spans and log records of one body in OTLP/JSON, all or none.";
+    ExportTraces = Post "/v1/traces" Token true OTLP, OTLP, EXPORTING, "Records the spans of an OTLP/HTTP export.";
+    ExportLogs = Post "/v1/logs" Token true OTLP, OTLP, EXPORTING, "Records the log records of an OTLP/HTTP export.";
     Config = Get "/v1/config" Token false NONE, JSON, &[], "Gives the settings in effect, without secrets.";
     Metrics = Get "/metrics" Token false NONE, &[Media::Metrics], &[], "Gives the metrics, for Prometheus.";
+    OpenApi = Get "/openapi.json" Token false NONE, JSON, &[], "Gives the description of this interface (OpenAPI 3.1).";
 }
 
 /// What every request may be answered, before it is known what it asks for.
@@ -133,6 +155,26 @@ const ALWAYS: &[Code] = &[
 ];
 
 impl Operation {
+    /// Whether it speaks OTLP/HTTP: its answers are of the type of the request, its refusals are `google.rpc.Status`, its
+    /// bodies may be compressed, and it tells a retry by what the body holds.
+    pub const fn is_otlp(self) -> bool {
+        matches!(self, Self::ExportTraces | Self::ExportLogs)
+    }
+
+    /// Whether requests must bear an idempotency key.
+    pub const fn needs_key(self) -> bool {
+        self.route().is_mutating && !self.is_otlp()
+    }
+
+    /// The status with which it answers a refusal. Exporters send again what was answered with 503 and throw away what
+    /// was answered with 500, so that on OTLP whatever is not the request's fault is 503.
+    pub const fn status_of(self, code: Code) -> u16 {
+        match code.status() {
+            429 | 500.. if self.is_otlp() => 503,
+            status => status,
+        }
+    }
+
     /// Every refusal that it may answer, sorted.
     pub fn codes(self) -> BTreeSet<Code> {
         let route = self.route();
@@ -143,7 +185,7 @@ impl Operation {
         if !route.takes.is_empty() {
             codes.extend([Code::UnsupportedMediaType, Code::PayloadTooLarge]);
         }
-        if route.is_mutating {
+        if self.needs_key() {
             codes.extend([Code::IdempotencyKeyRequired, Code::IdempotencyKeyInvalid]);
         }
         codes
@@ -202,11 +244,21 @@ mod tests {
             let route = operation.route();
             assert_eq!(
                 route.access == Access::Probe,
-                !route.path.starts_with("/v1/") && route.path != "/metrics"
+                ["/health", "/startup", "/ready"].contains(&route.path)
             );
             assert_eq!(route.method == Method::Post, !route.takes.is_empty(), "{}", route.path);
             assert!(!route.is_mutating || route.method == Method::Post);
             assert!(!route.gives.is_empty() && !operation.codes().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_an_exporter_shall_send_again_is_unavailable_and_nothing_else_is() {
+        for code in Code::ALL {
+            let status = Operation::ExportTraces.status_of(*code);
+            assert_eq!(status == 503, code.status() >= 500 || code.status() == 429, "{code:?}");
+            assert!([503, code.status()].contains(&status));
+            assert_eq!(Operation::IngestOtel.status_of(*code), code.status());
         }
     }
 }

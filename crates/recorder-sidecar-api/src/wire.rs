@@ -116,6 +116,17 @@ pub struct BatchAnswer {
     pub receipts: Vec<Receipt>,
 }
 
+/// The answer to a body of OpenTelemetry that was recorded whole: one receipt for each record, in order.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct IngestAnswer {
+    /// Records that were recorded now.
+    pub accepted: u64,
+    /// Records that were recorded before.
+    pub replayed: u64,
+    /// The receipts.
+    pub receipts: Vec<Receipt>,
+}
+
 /// A range that includes `from` and excludes `to`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,8 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use recorder_core::identity::{LogName, RecorderId};
+use recorder_core::identity::{ActorId, EnvironmentId, LogName, RecorderId, TenantId};
 use recorder_core::limits::CONFIG_BYTES_MAX;
+use recorder_envelope::adapter::AdapterKeys;
 use recorder_envelope::signing::SecretKey;
 
 use crate::problem::{ConfigProblems, Problem};
@@ -151,24 +152,32 @@ pub struct SignerSettings {
     pub checkpoint_interval_ms: u64,
 }
 
-/// What is kept of the bodies of log records.
+/// What becomes of the bodies of log records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LogBody {
-    /// Their hash.
+    /// Their keyed digest stays.
     Digest,
-    /// Nothing.
+    /// They stay without the secrets that are found in them.
     Redact,
-    /// All.
+    /// They stay as they came.
     Keep,
 }
 
 /// The OpenTelemetry doors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OtelSettings {
     /// Whether the OTLP routes answer.
     pub otlp_alias: bool,
-    /// What is kept of log records.
+    /// What salts, ids and digests come from; none where no door is open.
+    pub keys: Option<AdapterKeys>,
+    /// The tenant half of the stream.
+    pub tenant_id: TenantId,
+    /// Who acted where nothing says so.
+    pub actor_id: ActorId,
+    /// Where it happened where nothing says so.
+    pub environment_id: EnvironmentId,
+    /// What becomes of the bodies of log records.
     pub log_body: LogBody,
 }
 

@@ -207,8 +207,16 @@ keys! {
         "How long recorded envelopes may wait for a signed checkpoint, in milliseconds.";
     OtlpAlias = "otel.otlp_alias", Kind::Boolean, switch(true),
         "Whether POST /v1/traces and /v1/logs take OTLP.";
+    OtelKeyPath = "otel.key_path", Kind::Path, absent("/run/secrets/recorder-adapter-key"),
+        "The key behind salts, ids and digests of OpenTelemetry: 64 hex digits, readable by its owner only. It never changes for a database. Without it no OpenTelemetry is taken.";
+    OtelTenantId = "otel.tenant_id", Kind::Text, text("default"),
+        "The tenant half of the stream that OpenTelemetry is recorded in.";
+    OtelActorId = "otel.actor_id", Kind::Text, text("otel:unknown"),
+        "Who acted where neither agent nor service say so.";
+    OtelEnvironmentId = "otel.environment_id", Kind::Text, text("unspecified"),
+        "Where it happened where the resource does not say so.";
     OtelLogBody = "otel.log_body", Kind::Choice(&["digest", "redact", "keep"]), text("digest"),
-        "What is kept of the bodies of log records.";
+        "What becomes of the bodies of log records: their keyed digest, what is left without the secrets that are found, or all of it.";
     ReadinessMode = "probes.readiness_mode", Kind::Choice(&["storage_only", "storage_and_enterprise"]), text("storage_only"),
         "What /ready asks.";
     ReadyFailOnSaturation = "probes.ready_fail_on_admission_saturation", Kind::Boolean, switch(false),

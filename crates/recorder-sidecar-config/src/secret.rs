@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use recorder_core::limits::{PASSPHRASE_BYTES_MAX, SIGNER_KEY_BYTES_MAX};
+use recorder_envelope::adapter::{ADAPTER_KEY_FILE_BYTES_MAX, AdapterKeys};
 use recorder_envelope::key_file::{self, KeyFileError};
 use recorder_envelope::signing::SecretKey;
 use recorder_fs::FileError;
@@ -33,6 +34,9 @@ pub enum SecretError {
     /// The key is encrypted, and no passphrase was given.
     #[error("the key is encrypted; set signer.passphrase_path")]
     PassphraseMissing,
+    /// The file holds no key of adapters.
+    #[error("the file does not hold a key of adapters: 64 lower-case hex digits on one line")]
+    NoAdapterKey,
     /// The key file holds no key that can be used.
     #[error("{0}")]
     Key(#[source] KeyFileError),
@@ -75,6 +79,16 @@ impl Token {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Reads the key of adapters.
+///
+/// # Errors
+///
+/// `File` for a file that is not private, regular and small; `NoAdapterKey` for one that holds something else.
+pub fn read_adapter_keys(path: &Path) -> Result<AdapterKeys, SecretError> {
+    let text = recorder_fs::read_secret(path, ADAPTER_KEY_FILE_BYTES_MAX)?;
+    AdapterKeys::parse(&text).ok_or(SecretError::NoAdapterKey)
 }
 
 /// Reads the signing key: encrypted if and only if there is a passphrase file.

@@ -14,6 +14,7 @@ use hyper::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Request, Response, StatusCode};
+use recorder_otel_adapter::{Coding, Encoding, otlp};
 use recorder_sidecar_api::header::{
     CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
     SERVER_CORRELATION_ID, idempotency_key, is_correlation_id,
@@ -27,7 +28,7 @@ use crate::answer::{Answer, AnswerBody};
 use crate::gate::Cut;
 use crate::refusal::Refusal;
 use crate::service::Service;
-use crate::{bundles, probes, reading, recording};
+use crate::{bundles, otel, probes, reading, recording};
 
 /// The path under which requests are counted that ask for nothing that is served.
 const NO_ROUTE: &str = "none";
@@ -38,6 +39,10 @@ pub(crate) struct Asked {
     pub(crate) query: Option<String>,
     /// What its sender will take.
     pub(crate) gives: Media,
+    /// What its body is; none where it has none.
+    pub(crate) media: Option<Media>,
+    /// How its body is compressed.
+    pub(crate) coding: Coding,
     /// Its idempotency key, where it needs one.
     pub(crate) key: Option<recorder_core::idempotency::IdempotencyKey>,
 }
@@ -66,12 +71,13 @@ pub(crate) async fn handle(
     let id = service.correlation_id();
     let operation = Operation::find(request.method().as_str(), request.uri().path());
     let path = operation.as_ref().map_or(NO_ROUTE, |operation| operation.route().path);
+    let form = Form::of(&request);
     let (echo, outcome) = match echo(request.headers()) {
         Ok(echo) => (echo, answer(&service, &connection, operation, request).await),
         Err(refusal) => (None, Err(refusal)),
     };
     let code = outcome.as_ref().err().map(|refusal| refusal.code);
-    let mut response = respond(&id, echo, outcome);
+    let mut response = respond(&id, echo, form, outcome);
     if connection.is_spare {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -93,6 +99,46 @@ pub(crate) async fn handle(
         );
     }
     Ok(response)
+}
+
+/// How a refusal is written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// RFC 9457.
+    Problem,
+    /// `google.rpc.Status`, which is all that exporters read.
+    Status(Encoding),
+}
+
+impl Form {
+    /// The form that the sender of a request can read, whatever is wrong with it.
+    fn of(request: &Request<Incoming>) -> Self {
+        let path = request.uri().path();
+        if !Operation::ALL.iter().any(|known| known.is_otlp() && known.route().path == path) {
+            return Self::Problem;
+        }
+        let media = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        match media.and_then(|media| media::of_request(media, &[Media::Protobuf])) {
+            Some(_) => Self::Status(Encoding::Protobuf),
+            None => Self::Status(Encoding::Json),
+        }
+    }
+
+    /// The answer that says why a request is refused.
+    fn answer(self, refusal: &Refusal, id: &str) -> Answer {
+        match self {
+            Self::Problem => {
+                Answer::problem(&Problem::new(refusal.code, refusal.detail.clone(), id))
+            }
+            Self::Status(encoding) => {
+                // Every OTLP route folds its statuses alike.
+                let status = Operation::ExportTraces.status_of(refusal.code);
+                let message = format!("{}: {}", refusal.code.code(), refusal.detail);
+                let answer = otlp::failed(encoding, status, &message);
+                Answer::bytes(answer.http_status, answer.content_type, answer.body)
+            }
+        }
+    }
 }
 
 /// The sender's name for the request, if it gave one.
@@ -125,7 +171,7 @@ async fn answer(
     let route = operation.route();
     check_query(operation, request.uri().query())?;
     if route.access == Access::Probe {
-        agree(&route, &request)?;
+        agree(operation, &request)?;
         return probes::answer(service, operation).await;
     }
     if connection.is_spare {
@@ -135,7 +181,8 @@ async fn answer(
         check_host(request.headers())?;
     }
     authenticate(service, request.headers())?;
-    let asked = agree(&route, &request)?;
+    otel::check_open(service, operation)?;
+    let asked = agree(operation, &request)?;
     let mut held = service.admission.hold();
     let body = match route.takes.is_empty() {
         true => Bytes::new(),
@@ -148,6 +195,9 @@ async fn answer(
         }
         Operation::BuildBundle | Operation::VerifyBundle | Operation::InspectBundle => {
             bundles::answer(service, operation, asked, body).await
+        }
+        Operation::IngestOtel | Operation::ExportTraces | Operation::ExportLogs => {
+            otel::answer(service, operation, &asked, body, &mut held).await
         }
         _ => reading::answer(service, operation, asked, body).await,
     }
@@ -201,20 +251,10 @@ fn authenticate(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Checks what the head says of the body and of the answer.
-fn agree(route: &Route, request: &Request<Incoming>) -> Result<Asked, Refusal> {
-    let headers = request.headers();
-    let text = |name: &HeaderName| match headers.get(name).map(HeaderValue::to_str) {
-        None => Ok(None),
-        Some(Ok(text)) => Ok(Some(text)),
-        Some(Err(_)) => Err(Refusal::new(Code::BadRequest, format!("{name} is not ASCII"))),
-    };
-    let Some(gives) = media::accepted(text(&ACCEPT)?, route.gives) else {
-        let given: Vec<_> = route.gives.iter().map(|media| media.essence()).collect();
-        return Err(Refusal::new(
-            Code::NotAcceptable,
-            format!("the answer is {}", given.join(" or ")),
-        ));
-    };
+fn agree(operation: Operation, request: &Request<Incoming>) -> Result<Asked, Refusal> {
+    let (route, headers) = (operation.route(), request.headers());
+    let mut media = None;
+    let mut coding = Coding::Identity;
     if route.takes.is_empty() {
         let has_body = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
             || headers.contains_key(hyper::header::TRANSFER_ENCODING);
@@ -222,32 +262,55 @@ fn agree(route: &Route, request: &Request<Incoming>) -> Result<Asked, Refusal> {
             return Err(Refusal::new(Code::BadRequest, "the path takes no body"));
         }
     } else {
-        agree_on_body(route, text(&CONTENT_TYPE)?, text(&CONTENT_ENCODING)?)?;
+        media = Some(media_of(&route, headers)?);
+        coding = coding_of(operation, headers)?;
     }
-    let key = match route.is_mutating {
+    // On OTLP the answer is of the type of the request.
+    let gives = match media.as_slice() {
+        same if operation.is_otlp() => same,
+        _ => route.gives,
+    };
+    let Some(gives) = media::accepted(text(headers, &ACCEPT)?, gives) else {
+        let detail = format!("the answer is {}", essences(gives));
+        return Err(Refusal::new(Code::NotAcceptable, detail));
+    };
+    let key = match operation.needs_key() {
         true => Some(key_of(headers)?),
         false => None,
     };
-    Ok(Asked { query: request.uri().query().map(str::to_owned), gives, key })
+    Ok(Asked { query: request.uri().query().map(str::to_owned), gives, media, coding, key })
 }
 
-fn agree_on_body(
-    route: &Route,
-    content_type: Option<&str>,
-    content_encoding: Option<&str>,
-) -> Result<(), Refusal> {
-    let taken: Vec<_> = route.takes.iter().map(|media| media.essence()).collect();
-    let detail = || format!("the body must be {}", taken.join(" or "));
-    if content_type.and_then(|given| media::of_request(given, route.takes)).is_none() {
-        return Err(Refusal::new(Code::UnsupportedMediaType, detail()));
+/// The value of a header, which must be ASCII.
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    match headers.get(name).map(HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(text)) => Ok(Some(text)),
+        Some(Err(_)) => Err(Refusal::new(Code::BadRequest, format!("{name} is not ASCII"))),
     }
-    match content_encoding {
-        None => Ok(()),
-        Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(()),
-        Some(_) => Err(Refusal::new(
-            Code::UnsupportedMediaType,
-            "the body must not have a Content-Encoding",
-        )),
+}
+
+fn essences(media: &[Media]) -> String {
+    let all: Vec<_> = media.iter().map(|media| media.essence()).collect();
+    all.join(" or ")
+}
+
+fn media_of(route: &Route, headers: &HeaderMap) -> Result<Media, Refusal> {
+    let given = text(headers, &CONTENT_TYPE)?;
+    given.and_then(|given| media::of_request(given, route.takes)).ok_or_else(|| {
+        let detail = format!("the body must be {}", essences(route.takes));
+        Refusal::new(Code::UnsupportedMediaType, detail)
+    })
+}
+
+fn coding_of(operation: Operation, headers: &HeaderMap) -> Result<Coding, Refusal> {
+    let Some(given) = text(headers, &CONTENT_ENCODING)? else { return Ok(Coding::Identity) };
+    match Coding::from_header(given)? {
+        Coding::Gzip if !operation.is_otlp() => {
+            let detail = "the body must not have a Content-Encoding";
+            Err(Refusal::new(Code::UnsupportedMediaType, detail))
+        }
+        coding => Ok(coding),
     }
 }
 
@@ -306,17 +369,20 @@ async fn take_body(
     Ok(only.unwrap_or_else(|| Bytes::from(whole)))
 }
 
-fn respond(id: &str, echo: Echo, outcome: Result<Answer, Refusal>) -> Response<AnswerBody> {
+fn respond(
+    id: &str,
+    echo: Echo,
+    form: Form,
+    outcome: Result<Answer, Refusal>,
+) -> Response<AnswerBody> {
     let (answer, refusal) = match outcome {
         Ok(answer) => (answer, None),
-        Err(refusal) => {
-            let problem = Problem::new(refusal.code, refusal.detail.clone(), id);
-            (Answer::problem(&problem), Some(refusal))
-        }
+        Err(refusal) => (form.answer(&refusal, id), Some(refusal)),
     };
     let mut response = Response::new(answer.body);
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let is_unavailable = answer.status == 503 && matches!(form, Form::Status(_));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -332,6 +398,9 @@ fn respond(id: &str, echo: Echo, outcome: Result<Answer, Refusal>) -> Response<A
     }
     if let Some(refusal) = refusal {
         add_refusal_headers(headers, &refusal);
+    }
+    if is_unavailable {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }

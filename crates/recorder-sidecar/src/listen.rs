@@ -109,6 +109,7 @@ fn log_start(service: &Service, tcp: Option<&TcpListener>, unix: Option<&UnixSoc
         ("tcp", address.into()),
         ("unix", path.into()),
         ("durability", service.recorder.store().durability().into()),
+        ("otel", service.doors.is_some().into()),
     ];
     service.log.write(LogLevel::Info, "listening", &members);
 }

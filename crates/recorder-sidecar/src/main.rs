@@ -13,6 +13,7 @@ mod ingest;
 mod listen;
 mod log;
 mod metrics;
+mod otel;
 mod parameters;
 mod probes;
 mod reading;

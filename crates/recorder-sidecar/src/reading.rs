@@ -29,6 +29,9 @@ use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::{metrics, parameters};
 
+/// The published description of the interface.
+const OPENAPI: &[u8] = include_bytes!("../../../docs/generated/apis/sidecar.openapi.json");
+
 /// Answers from what is recorded.
 pub(crate) async fn answer(
     service: &Arc<Service>,
@@ -44,6 +47,7 @@ pub(crate) async fn answer(
         Operation::Checkpoint => checkpoint(&service, asked.query.as_deref()),
         Operation::ProveInclusion => inclusion(&service, &body),
         Operation::ProveConsistency => consistency(&service, &body),
+        Operation::OpenApi => Ok(Answer::bytes(200, Media::Json.content_type(), OPENAPI.to_vec())),
         Operation::Config => Ok(Answer::json(200, service.config.effective())),
         Operation::Metrics if service.config.metrics_enabled() => {
             let text = metrics::render(&service).into_bytes();

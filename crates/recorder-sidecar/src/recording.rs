@@ -71,7 +71,8 @@ fn acknowledge(operation: Operation, receipts: Vec<Receipt>) -> Answer {
     Answer { is_replay, ..answer }
 }
 
-fn receipt(receipt: Receipt) -> wire::Receipt {
+/// A receipt as it is answered.
+pub(crate) fn receipt(receipt: Receipt) -> wire::Receipt {
     wire::Receipt {
         envelope_id: receipt.envelope_id,
         segment_id: receipt.segment_id,
@@ -85,14 +86,19 @@ fn receipt(receipt: Receipt) -> wire::Receipt {
     }
 }
 
-/// Reads and prepares a body. A retry is told from another request by the bytes of its body and the path.
+/// What a retry is told from another request by: the path and the bytes of the body.
+pub(crate) fn request_hash(operation: Operation, body: &[u8]) -> RequestHash {
+    let path = operation.route().path.as_bytes();
+    RequestHash::from_bytes(sha256(&[b"recorder/request/v1\n", path, b"\n", body]))
+}
+
+/// Reads and prepares a body.
 fn prepare(
     service: &Service,
     operation: Operation,
     body: &[u8],
 ) -> Result<(Prepared, RequestHash), Refusal> {
-    let path = operation.route().path.as_bytes();
-    let hash = RequestHash::from_bytes(sha256(&[b"recorder/request/v1\n", path, b"\n", body]));
+    let hash = request_hash(operation, body);
     let prepared = match operation {
         Operation::RecordBatch => batch(service, body)?,
         Operation::RecordWithAttachments => with_attachments(service, body)?,

@@ -21,6 +21,7 @@ use crate::checkpoints::Checkpoints;
 use crate::ingest::{Bounds, Database, Ingest};
 use crate::log::Log;
 use crate::metrics::Metrics;
+use crate::otel::Doors;
 use crate::tokens::Tokens;
 
 /// Connections for reading: queries, bundles and probes beside each other.
@@ -44,6 +45,7 @@ pub(crate) struct Service {
     pub(crate) admission: Admission,
     pub(crate) ingest: Ingest,
     pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) doors: Option<Doors>,
     pub(crate) retention: Retention,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log,
@@ -60,6 +62,7 @@ impl Service {
     /// What prevents it, in words.
     pub(crate) fn start(mut config: Config, options: StartOptions) -> Result<Self, String> {
         let signer = config.take_signer();
+        let doors = Doors::open(&config)?;
         let path = config.storage().path.clone();
         let store = open_store(&config, options.create)?;
         let database =
@@ -106,6 +109,7 @@ impl Service {
             database,
             ingest,
             checkpoints,
+            doors,
             retention,
             metrics: Metrics::default(),
             log,

@@ -11,12 +11,11 @@ use std::io;
 use clap::ValueEnum;
 use recorder::{AppendError, Recorder, Submission, is_reserved_event_type};
 use recorder_core::hash::ContentHash;
-use recorder_core::identity::{ActorId, EnvelopeId, EnvironmentId, EventType, StreamId};
+use recorder_core::identity::{EnvelopeId, EventType, StreamId};
 use recorder_core::limits::FINDINGS_MAX;
-use recorder_envelope::adapter::{self, Event, Outcome, Problems, Refused, SaltKey};
-use recorder_envelope::attachment::AttachmentRefs;
-use recorder_envelope::envelope::{EnvelopeFields, ParentIds, SaltedPayload, UnsealedEnvelope};
-use recorder_envelope::json::CanonicalPayload;
+use recorder_envelope::adapter::{
+    self, Contradiction, ContradictionError, Event, Outcome, Problems, Refused, SaltKey,
+};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -31,10 +30,6 @@ const BATCH_ENVELOPES: usize = 512;
 
 /// Bytes of payloads and attachments that one commit waits for.
 const BATCH_BYTES: usize = 8 << 20;
-
-/// Names the ids of contradictions.
-const ADAPTER_ID: &str = "recorder_cli_ingest";
-const MAPPING_VERSION: &str = "recorder_cli_ingest_v1";
 
 /// What a record that is refused means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -271,8 +266,8 @@ impl Ingest<'_> {
             let fields = &event.envelope.fields;
             let (id, is_record) = (fields.envelope_id, (self.is_record)(&fields.event_type));
             if is_reserved_event_type(&fields.event_type) {
-                let what = Contradicts::Reserved;
-                comparison.contradictions.push(Contradiction { index, id, is_record, what });
+                let why = Contradiction::Reserved { envelope_id: id };
+                comparison.contradictions.push(Refuted { index, is_record, why });
                 continue;
             }
             let Event { envelope, attachments } = event;
@@ -282,8 +277,8 @@ impl Ingest<'_> {
             let first = seen.get(&id).copied().or(stored.map(|stored| stored.content_hash));
             match first {
                 Some(first) if first != content_hash => {
-                    let what = Contradicts::Recorded(content_hash);
-                    comparison.contradictions.push(Contradiction { index, id, is_record, what });
+                    let why = Contradiction::Recorded { envelope_id: id, content_hash };
+                    comparison.contradictions.push(Refuted { index, is_record, why });
                 }
                 // One commit takes an id once.
                 Some(_) if seen.contains_key(&id) => comparison.repeated += u64::from(is_record),
@@ -352,7 +347,7 @@ struct Comparison {
     events: Vec<Compared>,
     /// Records that stand in the input twice with equal content.
     repeated: u64,
-    contradictions: Vec<Contradiction>,
+    contradictions: Vec<Refuted>,
 }
 
 struct Compared {
@@ -369,72 +364,25 @@ impl Compared {
 }
 
 /// An event that cannot be recorded.
-struct Contradiction {
+struct Refuted {
     /// Among the events of the input, from 0.
     index: usize,
-    id: EnvelopeId,
     is_record: bool,
-    what: Contradicts,
+    why: Contradiction,
 }
 
-enum Contradicts {
-    /// What is recorded under its id; its own content hash.
-    Recorded(ContentHash),
-    /// The types that this program keeps for itself.
-    Reserved,
-}
-
-impl Contradiction {
+impl Refuted {
     fn anomaly(&self) -> Anomaly {
         let path = format!("event {}", self.index + 1);
-        let (code, detail) = match self.what {
-            Contradicts::Recorded(_) => (
-                "envelope_conflict",
-                format!("envelope {} is recorded with other content", self.id),
-            ),
-            Contradicts::Reserved => {
-                ("event_type_reserved", "its event type is reserved".to_owned())
-            }
-        };
-        Anomaly { code: code.to_owned(), path, detail }
+        Anomaly { code: self.why.code().to_owned(), path, detail: self.why.detail() }
     }
 
     /// The envelope that says so. The same contradiction is the same envelope, however often it comes.
     fn event(&self, stream: &StreamId, salt_key: &SaltKey) -> Result<Submission, Failure> {
-        let Anomaly { code, detail, .. } = self.anomaly();
-        let hash = match self.what {
-            Contradicts::Recorded(hash) => Some(hash.to_string()),
-            Contradicts::Reserved => None,
-        };
-        let adapter_id = adapter::AdapterId::new(ADAPTER_ID).map_err(Failure::Identity)?;
-        let mut ids = adapter::EnvelopeIds::new(&adapter_id, MAPPING_VERSION, stream);
-        let claimed_time = recorder_core::time::UtcTimestamp::EPOCH;
-        let envelope_id = ids.derive(claimed_time, |key| {
-            key.string("code", &code).string_or_null("content_hash", hash.as_deref());
-            key.string("envelope_id", &self.id.to_string());
-        });
-        let payload = serde_json::json!({
-            "code": code,
-            "content_hash": hash,
-            "detail": detail,
-            "envelope_id": self.id.to_string(),
-        });
-        let payload = CanonicalPayload::parse(payload.to_string().as_bytes());
-        let fields = EnvelopeFields {
-            envelope_id,
-            event_type: EventType::new("system.ingest.anomaly").map_err(Failure::Identity)?,
-            actor_id: ActorId::new(stream.recorder_id.as_str()).map_err(Failure::Identity)?,
-            environment_id: EnvironmentId::new("ingest").map_err(Failure::Identity)?,
-            claimed_time,
-            trace_id: None,
-            session_id: None,
-            parent_ids: ParentIds::default(),
-            attachment_refs: AttachmentRefs::default(),
-        };
-        let payload = SaltedPayload {
-            payload: payload.map_err(Failure::Payload)?,
-            salt: salt_key.salt(&envelope_id),
-        };
-        Ok(UnsealedEnvelope { fields, payload }.prepare().into())
+        let envelope = self.why.envelope(stream, salt_key).map_err(|error| match error {
+            ContradictionError::Identity(error) => Failure::Identity(error),
+            ContradictionError::Payload(error) => Failure::Payload(error),
+        })?;
+        Ok(envelope.prepare().into())
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use recorder_core::identity::{ActorId, EnvironmentId, EventType};
-use recorder_envelope::adapter::{Outcome, RedactionKey};
+use recorder_envelope::adapter::{AdapterKeys, Outcome, RedactionKey};
 use recorder_envelope::redaction::{Bounds as RedactionBounds, Redactor};
 use recorder_fs::FileError;
 use recorder_otel_adapter::{
@@ -13,7 +13,6 @@ use recorder_otel_adapter::{
 };
 
 use super::ingest::{Ingest, Policy};
-use crate::adapter_key::AdapterKeys;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 

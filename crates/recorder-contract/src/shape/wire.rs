@@ -12,7 +12,59 @@ pub(super) fn shapes() -> Vec<Shape> {
     let mut all = requests();
     all.extend(answers());
     all.extend(proofs());
+    all.extend(otlp());
     all
+}
+
+/// What OTLP/HTTP has: members that are not listed are allowed there, and are not looked at.
+fn otlp() -> Vec<Shape> {
+    let groups = json!({ "type": ["array", "null"], "items": { "type": "object" } });
+    let request = json!({
+        "type": "object",
+        "description": "The body of an export, or of both at once: ExportTraceServiceRequest and ExportLogsServiceRequest in OTLP/JSON.",
+        "properties": { "resourceSpans": groups, "resourceLogs": groups },
+    });
+    let count = json!({ "type": "string", "pattern": "^[0-9]+$" });
+    let partial = [
+        ("errorMessage", text("The first of what is wrong.")),
+        ("rejectedSpans", count.clone()),
+        ("rejectedLogRecords", count),
+    ];
+    vec![
+        ("otlp_request", request),
+        (
+            "ingest_answer",
+            object(
+                "One receipt for each record, in order.",
+                &[
+                    ("accepted", of("whole")),
+                    ("replayed", of("whole")),
+                    ("receipts", list(of("receipt"))),
+                ],
+                &[],
+            ),
+        ),
+        ("partial_success", object("What was not recorded.", &[], &partial)),
+        (
+            "export_answer",
+            object(
+                "Empty where all was recorded.",
+                &[],
+                &[("partialSuccess", of("partial_success"))],
+            ),
+        ),
+        (
+            "rpc_status",
+            object(
+                "google.rpc.Status: nothing was recorded, and why.",
+                &[
+                    ("code", integer("google.rpc.Code.")),
+                    ("message", text("A code of problems, and what is wrong.")),
+                ],
+                &[],
+            ),
+        ),
+    ]
 }
 
 fn of_stream(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {

@@ -100,7 +100,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    fn push(&mut self, anomaly: Anomaly) {
+    /// Adds one: among those that are named, or counted.
+    pub fn push(&mut self, anomaly: Anomaly) {
         if self.named.len() < NAMED_MAX {
             self.named.push(anomaly);
         } else {

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use recorder_core::identity::{ActorId, LogName, RecorderId};
+use recorder_core::identity::{ActorId, EnvironmentId, LogName, RecorderId, TenantId};
 
 use super::{
     AutoSeal, Config, EnterpriseMode, EnterpriseSettings, IngestSettings, LimitSettings, LogBody,
@@ -14,12 +14,15 @@ use super::{
 };
 use crate::key::Key;
 use crate::problem::{ConfigProblems, Problem};
-use crate::secret::{SecretError, Token, read_signing_key};
+use crate::secret::{SecretError, Token, read_adapter_keys, read_signing_key};
 use crate::tls::{self, TlsFile, TlsFiles};
 use crate::value::{Value, Values};
 
 /// Bytes of a socket's path: `sun_path`, less its ending zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// How a key of adapters is made.
+const ADAPTER_KEY_HINT: &str = "; `openssl rand -hex 32` makes one";
 
 /// Makes the settings, or lists why they do not hold.
 pub(super) fn check(values: Values, directory: &Path) -> Result<Config, ConfigProblems> {
@@ -55,6 +58,7 @@ impl Checker {
         let ingest = self.ingest();
         let limits = self.limits(&ingest);
         let signer = self.signer();
+        let otel = self.otel();
         let probes = self.probes();
         let enterprise = self.enterprise();
         self.exposure(tcp.as_ref(), unix.as_ref());
@@ -67,7 +71,7 @@ impl Checker {
             limits,
             ingest,
             signer,
-            otel: self.otel(),
+            otel: otel?,
             probes,
             enterprise,
             metrics_enabled: self.values.boolean(Key::MetricsEnabled),
@@ -300,13 +304,28 @@ impl Checker {
         }
     }
 
-    fn otel(&self) -> OtelSettings {
+    fn otel(&mut self) -> Option<OtelSettings> {
         let log_body = match self.values.text(Key::OtelLogBody).as_str() {
             "keep" => LogBody::Keep,
             "redact" => LogBody::Redact,
             _ => LogBody::Digest,
         };
-        OtelSettings { otlp_alias: self.values.boolean(Key::OtlpAlias), log_body }
+        let tenant_id = self.parsed(Key::OtelTenantId, TenantId::new);
+        let actor_id = self.parsed(Key::OtelActorId, ActorId::new);
+        let environment_id = self.parsed(Key::OtelEnvironmentId, EnvironmentId::new);
+        let keys = self.optional_path(Key::OtelKeyPath).and_then(|path| {
+            read_adapter_keys(&path)
+                .map_err(|error| self.secret(Key::OtelKeyPath, error, ADAPTER_KEY_HINT))
+                .ok()
+        });
+        Some(OtelSettings {
+            otlp_alias: self.values.boolean(Key::OtlpAlias),
+            keys,
+            tenant_id: tenant_id?,
+            actor_id: actor_id?,
+            environment_id: environment_id?,
+            log_body,
+        })
     }
 
     fn probes(&mut self) -> ProbeSettings {

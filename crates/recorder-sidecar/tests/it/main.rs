@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod framing;
 mod lifecycle;
+mod otel;
 mod page;
 mod reading;
 mod recording;

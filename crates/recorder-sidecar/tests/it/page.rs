@@ -62,3 +62,15 @@ fn every_route_and_every_code_stands_on_the_page() {
         assert!(page.lines().any(|line| line == row), "{row}");
     }
 }
+
+#[test]
+fn the_description_that_is_served_is_the_one_that_is_published() {
+    let place = Place::new();
+    let sidecar = place.start("");
+    let path =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/generated/apis/sidecar.openapi.json");
+    let served = sidecar.client().get("/openapi.json");
+    assert_eq!((served.status, served.headers["content-type"].as_str()), (200, "application/json"));
+    assert!(served.body == std::fs::read(path).unwrap());
+    assert_eq!(sidecar.client_with(None).get("/openapi.json").status, 401);
+}

@@ -30,6 +30,7 @@ impl Place {
         let root = directory.path().canonicalize().unwrap();
         let place = Self { _directory: directory, root };
         place.secret("token", TOKEN);
+        place.secret("otel-key", &"07".repeat(32));
         // RFC 8410, version 1, around the seed of thirty-two sevens.
         place.secret(
             "key.pem",
@@ -59,6 +60,7 @@ impl Place {
             ("security.token_path", "\"token\""),
             ("signer.key_path", "\"key.pem\""),
             ("signer.checkpoint_interval_ms", "50"),
+            ("otel.key_path", "\"otel-key\""),
         ] {
             if !given(key) {
                 text.push_str(&format!("{key} = {value}\n"));
