@@ -18,8 +18,11 @@ use crate::{BOUNDS, Settings};
 /// Connections whose state is held. The one that was quiet longest makes room, as if the input had ended for it.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
 
-/// Bytes of payloads that a strict pass holds until it knows that nothing is wrong.
+/// Bytes that a strict pass holds until it knows that nothing is wrong.
 pub(crate) const STRICT_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes that an envelope takes besides its payload, its names and places in lists: small payloads are held in no less.
+const EVENT_BYTES: usize = 1 << 10;
 
 /// Names of what is open that an envelope lists; the rest are counted.
 const OPEN_LISTED_MAX: usize = 16;
@@ -285,18 +288,23 @@ impl<'s> Stream<'s> {
     }
 
     fn accept(&mut self, event: Event) {
-        self.held_bytes += event.envelope.payload.payload.as_bytes().len();
-        if self.intake.policy() == Policy::StrictFail && self.held_bytes > STRICT_BYTES_MAX {
+        self.count_held(&event);
+        self.intake.accept(event);
+    }
+
+    /// Counts what a strict pass holds, and refuses the input where that is too much.
+    fn count_held(&mut self, event: &Event) {
+        if self.intake.policy() != Policy::StrictFail {
+            return;
+        }
+        self.held_bytes += EVENT_BYTES + event.envelope.payload.payload.as_bytes().len();
+        if self.held_bytes > STRICT_BYTES_MAX {
             self.held_bytes = 0;
+            let path = format!("line {}", self.lines);
             let detail =
                 "the input is larger than a strict pass holds; record_anomaly has no such bound";
-            self.intake.note(Anomaly::new(
-                "input_too_large",
-                format!("line {}", self.lines),
-                detail,
-            ));
+            self.intake.note(Anomaly::new("input_too_large", path, detail));
         }
-        self.intake.accept(event);
     }
 
     /// Reports a line that gives no envelope, and leaves its keyed digest.
@@ -538,7 +546,11 @@ impl<'s> Stream<'s> {
         write_key: impl FnOnce(&mut ObjectWriter<'_>),
     ) {
         match self.mapper.about(draft, source, write, write_key) {
-            Ok(envelope) => self.intake.push(envelope),
+            Ok(envelope) => {
+                let event = Event::from(envelope);
+                self.count_held(&event);
+                self.intake.push(event);
+            }
             Err(Rejected { code, detail }) => {
                 self.intake.note(Anomaly::new(code, format_args!("line {}", self.lines), detail));
             }
@@ -608,6 +620,26 @@ mod tests {
         with_stream(|mut stream| {
             stream.held_bytes = STRICT_BYTES_MAX;
             stream.push(br#"{"schema":"recorder.openclaw-input/1","gateway":"g","ledger":{"eventId":"e","action":"a","occurredAt":1}}"#);
+            let refused = stream.finish().unwrap_err();
+            assert_eq!(refused.problems.named[0].code, "input_too_large");
+        });
+    }
+
+    #[test]
+    fn a_strict_pass_counts_what_small_envelopes_and_connections_take() {
+        let tick = |connection: u64| {
+            let frame = r#"{"type":"event","event":"tick","payload":{},"seq":1}"#;
+            format!(
+                r#"{{"schema":"recorder.openclaw-input/1","gateway":"g","boot_id":"b","conn_id":"{connection}","received_at":"2026-11-22T10:00:00Z","frame":{frame}}}"#
+            ) + "\n"
+        };
+        with_stream(|mut stream| {
+            // Nothing of them is kept, but that there was a connection.
+            (0..1_000).for_each(|connection| stream.push(tick(connection).as_bytes()));
+            let opened_and_closed = 2 * 1_000 - CONNECTIONS_MAX;
+            assert!(stream.held_bytes >= opened_and_closed * EVENT_BYTES, "{}", stream.held_bytes);
+            stream.held_bytes = STRICT_BYTES_MAX;
+            stream.push(tick(1_000).as_bytes());
             let refused = stream.finish().unwrap_err();
             assert_eq!(refused.problems.named[0].code, "input_too_large");
         });
