@@ -9,6 +9,7 @@ use recorder_core::limits::{
 };
 use recorder_envelope::dsse::DSSE_SIGNATURES_MAX;
 use recorder_envelope::envelope::{POSITION_MAX, SCHEMA_VERSION};
+use recorder_envelope::json::EXACT_INTEGER_MAX;
 use recorder_envelope::rotation::REASON_CHARS_MAX;
 use recorder_envelope::trust_root::TRUSTED_POSITION_MAX;
 use recorder_sidecar_api::problem::TYPE_PREFIX;
@@ -142,6 +143,8 @@ fn numbers() -> Vec<Bound> {
         ("trusted_position", "", "maximum", json!(TRUSTED_POSITION_MAX)),
         ("rotation_place", "", "minimum", json!(1)),
         ("rotation_place", "", "maximum", json!(POSITION_MAX)),
+        ("guarded_head", "/properties/sealed_segments", "maximum", json!(EXACT_INTEGER_MAX)),
+        ("guarded_head", "/properties/tree_size", "maximum", json!(EXACT_INTEGER_MAX)),
         ("page_size", "", "minimum", json!(1)),
         ("page_size", "", "maximum", json!(PAGE_SIZE_MAX)),
         ("inclusion_request", "/properties/tree_size/anyOf/0", "minimum", json!(0)),

@@ -63,7 +63,7 @@ impl JsonLimits {
 }
 
 /// Largest integer up to which every integer is a double: 2^53.
-const EXACT_INTEGER_MAX: u64 = 1 << 53;
+pub const EXACT_INTEGER_MAX: u64 = 1 << 53;
 
 /// Admits `input` as text within `input_bytes_max`: not too large, no byte order mark, UTF-8 throughout.
 fn admit<'a>(input: &'a [u8], limits: &JsonLimits) -> Result<&'a str, JsonError> {

@@ -62,8 +62,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Uses in tests that point to the right or sideways: the engine's bundles are checked by the verifier.
-const TEST_EDGES: &[(&str, &str)] = &[("recorder", "recorder-verify")];
+/// Uses in tests that point to the right or sideways: the engine's bundles are checked by the verifier, and the schema of
+/// guarded heads against the reader of them.
+const TEST_EDGES: &[(&str, &str)] =
+    &[("recorder", "recorder-verify"), ("recorder-contract", "recorder")];
 
 /// Tools of this repository: they may use anything, and nothing may use them.
 const TOOLS: &[&str] = &["recorder-bench", "xtask"];
@@ -163,11 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_uses_the_verifier_in_tests_only() {
-        let found = findings_with("recorder", "recorder-verify", DependencyKind::Development);
-        assert!(found.is_empty(), "{found:?}");
-        let found = findings_with("recorder", "recorder-verify", DependencyKind::Build);
-        assert_eq!(found.len(), 1, "{found:?}");
+    fn what_tests_may_use_nothing_else_may() {
+        for (from, to) in TEST_EDGES {
+            let found = findings_with(from, to, DependencyKind::Development);
+            assert!(found.is_empty(), "{found:?}");
+            for kind in [DependencyKind::Normal, DependencyKind::Build] {
+                assert_eq!(findings_with(from, to, kind).len(), 1, "{from} {to}");
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod committed;
 mod fixture;
+mod guarded;
 mod interface;
 mod publishing;
 mod vectors;
