@@ -21,8 +21,8 @@ const TEXT_CHARACTERS_MAX: usize = 2_000;
 /// The placeholder that chooses between the forms of a text.
 pub(crate) const COUNT: &str = "count";
 
-/// Lists of texts that are looked up by names which something else has: attacks, findings, commands and their arguments.
-pub(crate) const LISTS: [&str; 3] = ["attack", "finding", "help"];
+/// Lists of texts that are looked up by names which something else has: attacks, findings, commands and their arguments, words.
+pub(crate) const LISTS: [&str; 5] = ["attack", "finding", "help", "word", "word_meaning"];
 
 /// Words that Rust keeps to itself, and that could be meant as a key.
 const KEYWORDS: &[&str] = &[
@@ -466,7 +466,7 @@ mod tests {
     const ENGLISH: &str = "tag = \"en\"\nname = \"English\"\nprovenance = \"human_reviewed\"\n\
         [texts.a]\nplain = \"one\"\nfilled = \"{x} and {y}\"\n\
         counted = { one = \"a finding in {x}\", other = \"{count} findings in {x}\" }\n\
-        [attack]\n[finding]\n[help]\n\"bundle verify\" = \"Verify\"\n";
+        [attack]\n[finding]\n[help]\n\"bundle verify\" = \"Verify\"\n[word]\n[word_meaning]\n";
 
     fn catalan() -> String {
         let text = ENGLISH.replace("\"en\"", "\"ca\"").replace("human_reviewed", "machine");

@@ -143,7 +143,7 @@ mod tests {
 
     fn generated(section: &str) -> String {
         let english = format!(
-            "tag = \"en\"\nname = \"English\"\nprovenance = \"machine\"\n[texts.label]\n{section}[attack]\n[finding]\n[help]\n"
+            "tag = \"en\"\nname = \"English\"\nprovenance = \"machine\"\n[texts.label]\n{section}[attack]\n[finding]\n[help]\n[word]\n[word_meaning]\n"
         );
         generate(&catalog::read(&[("en.toml", &english)]).unwrap())
     }

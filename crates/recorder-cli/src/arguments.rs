@@ -23,6 +23,8 @@ pub(crate) use refusal::refusal;
 ///
 /// Exit codes: 0 done; 1 could not run; 2 wrong usage or configuration; 3 evidence is invalid;
 /// 4 evidence is valid, but something that was required is not proven; 5 refused by policy or state.
+///
+/// `recorder glossary` explains the words that are used here.
 #[derive(Debug, Parser)]
 #[command(name = "recorder", version, disable_help_subcommand = false)]
 pub(crate) struct Arguments {
@@ -165,6 +167,8 @@ pub(crate) enum Command {
     /// Publish what clients may rely on, or check what is published
     #[command(subcommand)]
     Contract(command::contract::Contract),
+    /// Explain the words, phases, answers and codes that are used here
+    Glossary(command::glossary::Glossary),
     /// Print a shell's completion script
     Completions(command::completions::Completions),
     /// Print or write the manual pages

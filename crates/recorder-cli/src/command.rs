@@ -12,6 +12,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod envelope;
 pub(crate) mod fsck;
+pub(crate) mod glossary;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod man;

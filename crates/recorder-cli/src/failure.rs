@@ -175,6 +175,14 @@ pub(crate) enum Failure {
     /// A bundle does not even say what it holds.
     #[error("the bundle is refused: {}: {}: {}", .0.place(), .0.code().meaning(), .0.detail())]
     BundleRefused(Finding),
+    /// A word was asked for that the glossary does not have.
+    #[error("nothing here is called {word}")]
+    NoWord {
+        /// The word.
+        word: String,
+        /// The one that was probably meant.
+        nearest: Option<String>,
+    },
     /// The database knows nothing of this stream.
     #[error("nothing is recorded of stream {stream}")]
     NoStream {
@@ -319,6 +327,12 @@ impl Failure {
             Self::BundleRefused(finding) => Class::new(finding.code().code(), Exit::Invalid),
             Self::NoStream { .. } => {
                 Class::new("no_such_stream", Exit::Refused).hint(&hint::name_stream)
+            }
+            Self::NoWord { nearest: Some(near), .. } => {
+                Class::new("word_unknown", Exit::Usage).nearest(near)
+            }
+            Self::NoWord { nearest: None, .. } => {
+                Class::new("word_unknown", Exit::Usage).hint(&hint::lists_words)
             }
             Self::NotProvable(_) => Class::new("not_provable", Exit::Refused),
             Self::NoCheckpoint => {
@@ -916,6 +930,7 @@ mod tests {
             Failure::Verify(VerifyError::Limit { what: "segments", found: 2, limit: 1 }),
             Failure::Verify(VerifyError::Defect("x")),
             Failure::NoStream { stream: text() },
+            Failure::NoWord { word: text(), nearest: None },
             Failure::NotProvable(text()),
             Failure::NoCheckpoint,
             Failure::Attack(text()),

@@ -81,10 +81,13 @@ pub(crate) struct List(pub(crate) &'static [(&'static str, &'static [&'static st
 impl List {
     /// The text of this name. A name without one stands for itself, in sight.
     pub(crate) fn text<'a>(&self, locale: Locale, name: &'a str) -> &'a str {
-        match self.0.binary_search_by_key(&name, |(known, _)| known) {
-            Ok(found) => self.0[found].1[locale.0],
-            Err(_) => name,
-        }
+        self.found(locale, name).unwrap_or(name)
+    }
+
+    /// The text of this name, if there is one.
+    pub(crate) fn found(&self, locale: Locale, name: &str) -> Option<&'static str> {
+        let found = self.0.binary_search_by_key(&name, |(known, _)| known).ok()?;
+        Some(self.0[found].1[locale.0])
     }
 
     /// Every name with its English, for tests.

@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod settings;
 mod signer;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -78,6 +79,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Config(config) => config.run(context),
         Command::Assurance(assurance) => assurance.run(context),
         Command::Contract(contract) => contract.run(context),
+        Command::Glossary(glossary) => glossary.run(context),
         Command::Completions(completions) => completions.run(context),
         Command::Man(man) => man.run(context),
     }

@@ -6,7 +6,6 @@
 pub(crate) mod command;
 mod html;
 mod sections;
-mod words;
 
 use std::io::{self, Write};
 

@@ -1,157 +1,139 @@
-//! The words of the product, each explained once: for the page, for tooltips, for the command line's help.
+//! The words, codes and settings with what they mean: as a page, and for tooltips.
 //!
-//! Deliberately absent: words for codes and settings, whose own tables explain them; both are taken from there.
+//! Deliberately absent: any meaning of its own. Words are explained in `recorder_core::words`, phases, answers and findings by
+//! the verifier, problem codes and settings by the tables that the sidecar runs on.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use recorder_core::words::{Topic, WORDS};
 use recorder_sidecar_api::problem::Code;
 use recorder_sidecar_config::key::Key;
-use recorder_verify::FindingCode;
-use serde_json::{Map, Value, json};
+use recorder_verify::{
+    Authenticity, Completeness, End, FindingCode, Integrity, Phase, Question, Time,
+};
+use serde_json::{Value, json};
 
-/// A word and what it means.
+/// An answer to one of the five questions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Term {
-    /// The word, as programs write it.
-    pub term: &'static str,
-    /// What it means, in one or two sentences.
+pub struct AnswerMeaning {
+    /// Which question.
+    pub question: Question,
+    /// The answer, as programs write it.
+    pub answer: &'static str,
+    /// What it says.
     pub meaning: &'static str,
 }
 
-/// Every word, sorted.
-pub const TERMS: &[Term] = &[
-    Term {
-        term: "attachment",
-        meaning: "A file that envelopes refer to by the hash of its bytes.",
-    },
-    Term {
-        term: "authenticity",
-        meaning: "Whether keys that the auditor trusts vouch for the evidence.",
-    },
-    Term {
-        term: "bundle",
-        meaning: "What an auditor receives: selected envelopes with all that is needed to verify them offline.",
-    },
-    Term {
-        term: "chain",
-        meaning: "The hashes that tie each envelope of a stream to the one before.",
-    },
-    Term {
-        term: "checkpoint",
-        meaning: "What the log says of itself at one size, signed: its name, its size and its root.",
-    },
-    Term {
-        term: "commitment",
-        meaning: "A hash of the payload and a salt. It proves the payload once shown, and tells nothing before.",
-    },
-    Term {
-        term: "completeness",
-        meaning: "Whether everything that should be in the bundle is in it.",
-    },
-    Term {
-        term: "consistency proof",
-        meaning: "Hashes which show that the log at one size begins with the log at an earlier one.",
-    },
-    Term { term: "draft", meaning: "An event as a producer hands it in, not yet recorded." },
-    Term { term: "end", meaning: "Whether anything could be missing after the last envelope." },
-    Term {
-        term: "envelope",
-        meaning: "One recorded event: what happened, who acted, when, and its place in the chain.",
-    },
-    Term {
-        term: "finding",
-        meaning: "Something that is wrong or unproven, with its code and its place.",
-    },
-    Term {
-        term: "genesis",
-        meaning: "How a segment begins: which stream it is of, what came before, what is promised about signatures.",
-    },
-    Term { term: "head", meaning: "The size and the root of a log at some moment." },
-    Term {
-        term: "head guard",
-        meaning: "The last head of each stream, kept apart from the database, so that an old copy of it is noticed.",
-    },
-    Term { term: "inclusion proof", meaning: "Hashes which show that an envelope is in the log." },
-    Term { term: "integrity", meaning: "Whether what is there is as it was recorded." },
-    Term {
-        term: "known head",
-        meaning: "A head that the auditor has from elsewhere, and that the log must extend.",
-    },
-    Term {
-        term: "log",
-        meaning: "All envelopes of a stream in their order, as a Merkle tree that only grows.",
-    },
-    Term { term: "manifest", meaning: "What a bundle holds, with the hash of every part." },
-    Term { term: "part", meaning: "One file of a bundle." },
-    Term { term: "payload", meaning: "What an event says, in the producer's own words." },
-    Term { term: "phase", meaning: "One of the seven steps of a verification." },
-    Term { term: "position", meaning: "The place of an envelope in its stream, from 0." },
-    Term { term: "receipt", meaning: "Proof of recording, given after the commit." },
-    Term { term: "root", meaning: "One hash that commits to the whole log at one size." },
-    Term {
-        term: "rotation",
-        meaning: "The replacement of the signing key by another, recorded in the log itself.",
-    },
-    Term {
-        term: "seal",
-        meaning: "How a segment ended: its last hash, its count, and the root of the log. A sealed segment never changes.",
-    },
-    Term { term: "segment", meaning: "A stretch of a stream, from its genesis to its seal." },
-    Term { term: "selector", meaning: "Which envelopes of a stream a bundle holds." },
-    Term { term: "sequence", meaning: "The place of an envelope in its segment, from 0." },
-    Term { term: "stream", meaning: "All that one recorder takes down for one tenant." },
-    Term { term: "time", meaning: "Whether anybody but the recorder vouches for when it was." },
-    Term {
-        term: "transcript",
-        meaning: "What a verification did, the same bytes for the same inputs everywhere.",
-    },
-    Term {
-        term: "trust root",
-        meaning: "The auditor's own file: which keys are believed, for which streams.",
-    },
-    Term { term: "verdict", meaning: "Valid, valid with warnings, or invalid." },
-    Term { term: "witness", meaning: "Somebody else who saw a checkpoint and signed that." },
-];
-
-/// What a word means.
-pub fn meaning(term: &str) -> Option<&'static str> {
-    TERMS.iter().find(|known| known.term == term).map(|known| known.meaning)
+/// The answers to one question; does not compile while one is missing.
+macro_rules! answers {
+    ($question:ident: $($variant:ident $word:literal),+) => {{
+        let _ = |value: $question| match value { $($question::$variant)|+ => () };
+        [$(AnswerMeaning {
+            question: Question::$question,
+            answer: $word,
+            meaning: $question::$variant.meaning(),
+        },)+]
+    }};
 }
 
-/// The words as a page.
+/// Every answer to every question.
+pub fn answers() -> Vec<AnswerMeaning> {
+    let mut all = Vec::new();
+    all.extend(answers!(Integrity: Intact "intact", Broken "broken"));
+    all.extend(answers!(Authenticity: Proven "proven", Unproven "unproven", Broken "broken"));
+    all.extend(answers!(Completeness: Complete "complete", Partial "partial", Broken "broken"));
+    all.extend(answers!(End: Proven "proven", Open "open", Unproven "unproven"));
+    all.extend(answers!(Time: Bounded "bounded", Claimed "claimed"));
+    all
+}
+
+/// Every problem code of the HTTP interface and what it means.
+pub fn problems() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Code::ALL.iter().map(|code| (code.code(), code.title()))
+}
+
+/// Every setting of the sidecar and what it is for.
+pub fn settings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Key::ALL.iter().map(|key| (key.name(), key.spec().purpose))
+}
+
+/// The words as a table for each topic, headed at `level`.
+pub fn tables(level: usize) -> String {
+    let mut out = String::new();
+    for topic in Topic::ALL {
+        let _ = write!(out, "\n{} {}\n\n", "#".repeat(level), topic.title());
+        out.push_str("| word | meaning |\n|---|---|\n");
+        for word in WORDS.iter().filter(|word| word.topic == topic) {
+            let _ = writeln!(out, "| {} | {} |", word.name, word.meaning);
+        }
+    }
+    out
+}
+
+/// The words as a page, and the steps and answers of a verification.
 pub(crate) fn page() -> String {
-    let mut out = String::from("# Glossary\n\n| word | meaning |\n|---|---|\n");
-    for Term { term, meaning } in TERMS {
-        let _ = writeln!(out, "| {term} | {meaning} |");
+    let mut out = format!("# Glossary\n{}", tables(2));
+    out.push_str("\n## The seven phases\n\n| phase | what it looks at |\n|---|---|\n");
+    for phase in Phase::ALL {
+        let _ = writeln!(out, "| {} | {} |", phase.name(), phase.meaning());
+    }
+    out.push_str("\n## The five answers\n\n| question | answer | meaning |\n|---|---|---|\n");
+    for AnswerMeaning { question, answer, meaning } in answers() {
+        let _ = writeln!(out, "| {} | {answer} | {meaning} |", question.name());
     }
     out
 }
 
 /// Every word, code and setting with what to show beside it.
 pub(crate) fn tooltips() -> Value {
-    let terms: Map<String, Value> =
-        TERMS.iter().map(|known| (known.term.to_owned(), known.meaning.into())).collect();
-    let findings: Map<String, Value> = FindingCode::ALL
-        .iter()
-        .map(|code| (code.code().to_owned(), code.meaning().into()))
-        .collect();
-    let problems: Map<String, Value> =
-        Code::ALL.iter().map(|code| (code.code().to_owned(), code.title().into())).collect();
-    let settings: Map<String, Value> =
-        Key::ALL.iter().map(|key| (key.name().to_owned(), key.spec().purpose.into())).collect();
-    json!({ "terms": terms, "findings": findings, "problems": problems, "settings": settings })
+    let terms: BTreeMap<_, _> = WORDS.iter().map(|word| (word.name, word.meaning)).collect();
+    let findings: BTreeMap<_, _> =
+        FindingCode::ALL.iter().map(|code| (code.code(), code.meaning())).collect();
+    let phases: BTreeMap<_, _> =
+        Phase::ALL.iter().map(|phase| (phase.name(), phase.meaning())).collect();
+    let mut answers: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for AnswerMeaning { question, answer, meaning } in self::answers() {
+        answers.entry(question.name()).or_default().insert(answer, meaning);
+    }
+    let problems: BTreeMap<_, _> = problems().collect();
+    let settings: BTreeMap<_, _> = settings().collect();
+    json!({
+        "answers": answers,
+        "findings": findings,
+        "phases": phases,
+        "problems": problems,
+        "settings": settings,
+        "terms": terms,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::enumeration;
 
     #[test]
-    fn words_are_sorted_and_explained_in_sentences() {
-        assert!(TERMS.is_sorted_by(|a, b| a.term < b.term));
-        for Term { term, meaning } in TERMS {
-            assert!(meaning.ends_with('.') && !meaning.contains('|'), "{term}");
+    fn answers_are_written_as_verdicts_write_them() {
+        let mut written: Vec<(&str, String)> = Vec::new();
+        for (question, answers) in enumeration::answers() {
+            written.extend(answers.into_iter().map(|answer| (question, answer)));
         }
-        assert!(meaning("checkpoint").is_some() && meaning("Checkpoint").is_none());
+        let mut explained: Vec<(&str, String)> = answers()
+            .into_iter()
+            .map(|known| (known.question.name(), known.answer.to_owned()))
+            .collect();
+        written.sort();
+        explained.sort();
+        assert_eq!(explained, written);
+    }
+
+    #[test]
+    fn the_architecture_has_these_words_and_no_others() {
+        let page = include_str!("../../../ARCHITECTURE.md");
+        let (_, words) = page.split_once("\n## Words\n").unwrap();
+        let start = words.find("\n### ").unwrap();
+        let end = words.rfind("|\n").unwrap() + 2;
+        assert_eq!(&words[start..end], tables(3), "ARCHITECTURE.md, Words");
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use recorder_core::limits::FINDINGS_MAX;
+use recorder_core::words;
 use serde::{Serialize, Serializer};
 
 /// The seven phases, in their order.
@@ -54,6 +55,33 @@ impl Phase {
             Self::Anchors => "anchors",
         }
     }
+
+    /// What it looks at, in a sentence for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Manifest => {
+                "The file holds exactly the parts that its table of contents (manifest) names, each with the stated hash."
+            }
+            Self::Attachments => {
+                "Attached files have the hash and size stated, and each reference leads to one."
+            }
+            Self::Content => {
+                "Each event is written in the one permitted form, and its hash is that of its content."
+            }
+            Self::Chain => {
+                "Each event commits to the one before it, so none can be changed, removed, added or moved unseen."
+            }
+            Self::Segments => {
+                "The sections of the log (segments) follow one another without gap or repetition."
+            }
+            Self::Signatures => {
+                "Signatures hold, and are by keys that may sign for this stream at that place."
+            }
+            Self::Anchors => {
+                "Everything included leads to the one hash (root) of the whole log, and to checkpoints that were given."
+            }
+        }
+    }
 }
 
 /// The questions that a verification answers apart.
@@ -73,6 +101,10 @@ pub enum Question {
 }
 
 impl Question {
+    /// All questions, in the order in which a reader asks.
+    pub const ALL: [Self; 5] =
+        [Self::Integrity, Self::Authenticity, Self::Completeness, Self::End, Self::Time];
+
     /// The question's stable name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,6 +114,11 @@ impl Question {
             Self::End => "end",
             Self::Time => "time",
         }
+    }
+
+    /// What it asks, as the words of the product have it.
+    pub fn meaning(self) -> &'static str {
+        words::meaning(self.name()).unwrap_or_default()
     }
 }
 
@@ -492,6 +529,15 @@ mod tests {
             assert!(code.meaning().ends_with('.'), "{code}");
         }
         assert!(FindingCode::ALL.is_sorted_by_key(|code| code.phase()));
+    }
+
+    #[test]
+    fn phases_and_questions_are_explained_in_sentences() {
+        let phases = Phase::ALL.map(Phase::meaning);
+        let questions = Question::ALL.map(Question::meaning);
+        for meaning in phases.iter().chain(&questions) {
+            assert!(meaning.ends_with('.'), "{meaning}");
+        }
     }
 
     #[test]

@@ -21,6 +21,20 @@ pub enum Integrity {
     Broken,
 }
 
+impl Integrity {
+    /// What this answer says, in sentences for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Intact => {
+                "Every fingerprint (hash) in the file was computed again and agrees, from each event to the log as a whole. What is here fits together without a gap. Whose it is, is the next question."
+            }
+            Self::Broken => {
+                "Something here was changed, does not fit the rest, or cannot be read. Rely on nothing in this file."
+            }
+        }
+    }
+}
+
 /// Do trusted keys vouch for it?
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +45,23 @@ pub enum Authenticity {
     Unproven,
     /// A signature does not hold, was stripped, or is by a key that must not sign there.
     Broken,
+}
+
+impl Authenticity {
+    /// What this answer says, in sentences for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Proven => {
+                "Keys that the given trust root names for this stream signed the file, and vouch for every event in it."
+            }
+            Self::Unproven => {
+                "The keys in the given trust root do not vouch for all of it. Somebody else could have made this file."
+            }
+            Self::Broken => {
+                "A signature does not hold, was removed, or is by a key that must not sign here."
+            }
+        }
+    }
 }
 
 /// Is everything there?
@@ -45,6 +76,21 @@ pub enum Completeness {
     Broken,
 }
 
+impl Completeness {
+    /// What this answer says, in sentences for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Complete => {
+                "Every event of the log up to its stated size is here, with every payload and attachment."
+            }
+            Self::Partial => {
+                "A selection, or something is withheld. It says nothing about what is left out, but that it exists."
+            }
+            Self::Broken => "Counts or references disagree: something that should be here is not.",
+        }
+    }
+}
+
 /// Is nothing missing after the last envelope?
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +103,23 @@ pub enum End {
     Unproven,
 }
 
+impl End {
+    /// What this answer says, in sentences for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Proven => {
+                "A trusted signature closes the segment right after the last event, or a checkpoint that was given ends there."
+            }
+            Self::Open => {
+                "Recording was still going on. What came after the last event is not in this file."
+            }
+            Self::Unproven => {
+                "Nothing says what came after the last event. Later events may exist, and may have been left off."
+            }
+        }
+    }
+}
+
 /// Does anybody else vouch for when?
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +128,18 @@ pub enum Time {
     Bounded,
     /// The recorder's clock says so.
     Claimed,
+}
+
+impl Time {
+    /// What this answer says, in sentences for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Bounded => "Independent witnesses or timestamps bound when it was recorded.",
+            Self::Claimed => {
+                "Only the clock of the recorder says when. Nobody independent vouches for the times."
+            }
+        }
+    }
 }
 
 /// The five answers.

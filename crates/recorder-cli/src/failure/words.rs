@@ -57,6 +57,7 @@ pub(super) fn message(failure: &Failure, at: Locale) -> String {
         Failure::Build(error) => build(error, at),
         Failure::Verify(error) => verify(error, at),
         Failure::NoStream { stream } => say!(at, failure.no_stream, stream = stream),
+        Failure::NoWord { word, .. } => say!(at, failure.no_word, word = word),
         Failure::NotProvable(cause) => say!(at, failure.not_provable, cause = cause),
         Failure::NoCheckpoint => say!(at, failure.no_checkpoint).to_owned(),
         Failure::NoRandomness(_) => say!(at, failure.no_randomness).to_owned(),

@@ -7,6 +7,21 @@ use std::io::{self, Write};
 
 use crate::escape;
 
+/// A heading or a name in a table, and what it means where it is a word of the glossary.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'a> {
+    /// What is seen.
+    pub(crate) text: &'a str,
+    /// What is seen of it when pointed at.
+    pub(crate) meaning: Option<&'a str>,
+}
+
+impl<'a> From<&'a str> for Named<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, meaning: None }
+    }
+}
+
 /// A page being written.
 pub(crate) struct Html<'a> {
     out: &'a mut dyn Write,
@@ -70,25 +85,46 @@ impl<'a> Html<'a> {
     }
 
     /// The head of a table with a caption for those who hear it.
-    pub(crate) fn table(&mut self, caption: &str, columns: &[&str]) -> io::Result<()> {
+    pub(crate) fn table(&mut self, caption: &str, columns: &[Named<'_>]) -> io::Result<()> {
         self.markup("<div class=\"wide\"><table>\n")?;
         self.element("<caption>", caption, "</caption>")?;
         self.markup("<thead><tr>")?;
         for column in columns {
-            self.element("<th scope=\"col\">", column, "</th>")?;
+            self.markup("<th scope=\"col\">")?;
+            self.named(column)?;
+            self.markup("</th>\n")?;
         }
         self.markup("</tr></thead>\n<tbody>\n")
     }
 
     /// A row, of which the first cell names the others.
     pub(crate) fn row(&mut self, cells: &[&str]) -> io::Result<()> {
-        self.markup("<tr>")?;
-        for (index, cell) in cells.iter().enumerate() {
-            self.markup(if index == 0 { "<th scope=\"row\">" } else { "<td>" })?;
+        match cells {
+            [] => Ok(()),
+            [name, rest @ ..] => self.named_row(&Named::from(*name), rest),
+        }
+    }
+
+    /// A row whose name may be a word of the glossary.
+    pub(crate) fn named_row(&mut self, name: &Named<'_>, cells: &[&str]) -> io::Result<()> {
+        self.markup("<tr><th scope=\"row\">")?;
+        self.named(name)?;
+        self.markup("</th>")?;
+        for cell in cells {
+            self.markup("<td>")?;
             self.text(cell)?;
-            self.markup(if index == 0 { "</th>" } else { "</td>" })?;
+            self.markup("</td>")?;
         }
         self.markup("</tr>\n")
+    }
+
+    fn named(&mut self, name: &Named<'_>) -> io::Result<()> {
+        let Some(meaning) = name.meaning else { return self.text(name.text) };
+        self.markup("<abbr title=\"")?;
+        self.text(meaning)?;
+        self.markup("\">")?;
+        self.text(name.text)?;
+        self.markup("</abbr>")
     }
 
     /// The end of a table.

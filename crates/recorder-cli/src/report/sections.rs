@@ -8,10 +8,49 @@ use recorder_verify::{
     Authenticity, Completeness, Contents, End, Event, Form, Outcome, Severity, Time, Verdict,
 };
 
-use super::html::Html;
-use super::words::{self, AnswerWords, Circumstances, Weight};
+use super::html::{Html, Named};
 use super::{Facts, ROWS_MAX};
 use crate::i18n::{Locale, say, texts};
+use crate::words::{self, AnswerWords, Circumstances, Weight};
+
+/// The words of the glossary that stand on the page, in the order in which one explains the next.
+const WORDS: &[&str] = &[
+    "event",
+    "actor",
+    "payload",
+    "envelope",
+    "attachment",
+    "tenant",
+    "recorder",
+    "stream",
+    "segment",
+    "genesis",
+    "seal",
+    "position",
+    "link",
+    "chain",
+    "log",
+    "root",
+    "head",
+    "bundle",
+    "selector",
+    "manifest",
+    "part",
+    "archive",
+    "document",
+    "withheld",
+    "hash",
+    "key",
+    "signature",
+    "checkpoint",
+    "trust root",
+    "known head",
+    "witness",
+    "phase",
+    "finding",
+    "verdict",
+    "transcript",
+];
 
 /// Writes all sections.
 pub(crate) fn write(facts: &Facts<'_>, html: &mut Html<'_>) -> io::Result<()> {
@@ -31,7 +70,8 @@ pub(crate) fn write(facts: &Facts<'_>, html: &mut Html<'_>) -> io::Result<()> {
         }
         None => page.nothing_shown(html)?,
     }
-    page.repeat(html)
+    page.repeat(html)?;
+    page.words(html)
 }
 
 struct Page<'a> {
@@ -49,7 +89,7 @@ impl<'a> Page<'a> {
             tree_size: subject.map_or(0, |subject| subject.tree_size),
             locale: facts.locale,
         };
-        let answers = words::answers(facts.report, &here);
+        let answers = words::answers(facts.report.answers(), &here);
         Self { facts, here, answers }
     }
 
@@ -90,53 +130,68 @@ impl<'a> Page<'a> {
             html.paragraph(say!(at, report.examined_invalid))?;
         }
         html.markup("<div class=\"facts\">")?;
-        html.table(say!(at, report.facts), &[say!(at, report.item), say!(at, report.value)])?;
-        let mut row = |name: &str, value: &str| html.row(&[name, value]);
-        row(say!(at, report.file), &self.facts.file_name)?;
-        row(say!(at, report.file_hash), self.facts.inputs.bundle_sha256())?;
+        let columns = [say!(at, report.item).into(), say!(at, report.value).into()];
+        html.table(say!(at, report.facts), &columns)?;
+        let mut row = |name: Named<'_>, value: &str| html.named_row(&name, &[value]);
+        row(say!(at, report.file).into(), &self.facts.file_name)?;
+        row(self.named(say!(at, report.file_hash), "hash"), self.facts.inputs.bundle_sha256())?;
         for (name, value) in self.stated() {
             row(name, &value)?;
         }
         let none = say!(at, report.no_trust_root);
         let trust_root = self.facts.inputs.trust_root_sha256().unwrap_or(none);
-        row(say!(at, report.trust_root_hash), trust_root)?;
+        row(self.named(say!(at, report.trust_root_hash), "trust root"), trust_root)?;
         for head in self.facts.inputs.known_heads_sha256() {
-            row(say!(at, report.head_hash), head)?;
+            row(self.named(say!(at, report.head_hash), "checkpoint"), head)?;
         }
-        row(say!(at, report.verifier), concat!("recorder ", env!("CARGO_PKG_VERSION")))?;
+        row(say!(at, report.verifier).into(), concat!("recorder ", env!("CARGO_PKG_VERSION")))?;
         if let Some(time) = self.facts.verified_at {
-            row(say!(at, report.verified_at), &say!(at, report.by_verifiers_clock, time = time))?;
+            let time = say!(at, report.by_verifiers_clock, time = time);
+            row(say!(at, report.verified_at).into(), &time)?;
         }
         html.end_table()?;
         html.markup("</div>\n")
     }
 
     /// What the bundle calls itself.
-    fn stated(&self) -> Vec<(&'static str, String)> {
+    fn stated(&self) -> Vec<(Named<'static>, String)> {
         let at = self.facts.locale;
         let Some(subject) = self.facts.report.subject() else {
-            return vec![(say!(at, report.contents), say!(at, report.contents_refused).to_owned())];
+            let refused = say!(at, report.contents_refused).to_owned();
+            return vec![(say!(at, report.contents).into(), refused)];
         };
         let form = match subject.form {
             Form::Archive => say!(at, report.form_archive),
             Form::Document => say!(at, report.form_document),
         };
         let mut rows = vec![
-            (say!(at, report.bundle_id), subject.bundle_id.to_string()),
-            (say!(at, report.stream_tenant), subject.stream.tenant_id.as_str().to_owned()),
-            (say!(at, report.stream_recorder), subject.stream.recorder_id.as_str().to_owned()),
-            (say!(at, report.form), form.to_owned()),
-            (say!(at, report.events_here), subject.envelope_count.to_string()),
-            (say!(at, report.events_in_log), subject.tree_size.to_string()),
+            (self.named(say!(at, report.bundle_id), "bundle"), subject.bundle_id.to_string()),
+            (
+                self.named(say!(at, report.stream_tenant), "tenant"),
+                subject.stream.tenant_id.as_str().to_owned(),
+            ),
+            (
+                self.named(say!(at, report.stream_recorder), "recorder"),
+                subject.stream.recorder_id.as_str().to_owned(),
+            ),
+            (say!(at, report.form).into(), form.to_owned()),
+            (self.named(say!(at, report.events_here), "event"), subject.envelope_count.to_string()),
+            (self.named(say!(at, report.events_in_log), "log"), subject.tree_size.to_string()),
         ];
         if let Some(contents) = self.facts.contents {
             let manifest = &contents.manifest;
             let selector = serde_json::to_string(&manifest.selector);
-            rows.push((say!(at, report.log_root), manifest.root_hash.to_string()));
+            rows.push((
+                self.named(say!(at, report.log_root), "root"),
+                manifest.root_hash.to_string(),
+            ));
             let not_shown = |_| say!(at, report.not_shown).to_owned();
-            rows.push((say!(at, report.selection), selector.unwrap_or_else(not_shown)));
+            rows.push((
+                self.named(say!(at, report.selection), "selector"),
+                selector.unwrap_or_else(not_shown),
+            ));
             let built = say!(at, report.by_builder, time = manifest.created_at);
-            rows.push((say!(at, report.built_at), built));
+            rows.push((say!(at, report.built_at).into(), built));
         }
         rows
     }
@@ -149,7 +204,8 @@ impl<'a> Page<'a> {
         }
         html.markup("<div class=\"answers\">")?;
         let columns =
-            [say!(at, report.question), say!(at, report.answer), say!(at, report.means_here)];
+            [say!(at, report.question), say!(at, report.answer), say!(at, report.means_here)]
+                .map(Named::from);
         html.table(say!(at, report.each_stands), &columns)?;
         for answer in &self.answers {
             html.element("<tr><th scope=\"row\">", answer.question, "</th>")?;
@@ -255,11 +311,11 @@ impl<'a> Page<'a> {
             return html.paragraph(say!(at, report.findings_none));
         }
         let columns = [
-            say!(at, report.code),
-            say!(at, report.weight),
-            say!(at, report.place),
-            say!(at, report.meaning),
-            say!(at, report.detail),
+            self.named(say!(at, report.code), "finding"),
+            say!(at, report.weight).into(),
+            say!(at, report.place).into(),
+            say!(at, report.meaning).into(),
+            say!(at, report.detail).into(),
         ];
         html.table(say!(at, report.findings_caption), &columns)?;
         for finding in &findings {
@@ -292,8 +348,11 @@ impl<'a> Page<'a> {
         }
         html.paragraph(say!(at, report.signatures_hold))?;
         html.markup("<div class=\"hash\">")?;
-        let columns =
-            [say!(at, report.key_id), say!(at, report.signed), say!(at, report.in_trust_root)];
+        let columns = [
+            self.named(say!(at, report.key_id), "key"),
+            self.named(say!(at, report.signed), "signature"),
+            self.named(say!(at, report.in_trust_root), "trust root"),
+        ];
         html.table(say!(at, report.keys_caption), &columns)?;
         for (key_id, on) in &signed {
             let key = self.facts.trust_root.and_then(|root| root.key(key_id));
@@ -307,10 +366,10 @@ impl<'a> Page<'a> {
         let at = self.facts.locale;
         html.element("<h2 class=\"fresh\">", say!(at, report.checked), "</h2>")?;
         let columns = [
-            say!(at, report.check),
-            say!(at, report.looks_at),
-            say!(at, report.counted),
-            say!(at, report.findings),
+            self.named(say!(at, report.check), "phase"),
+            say!(at, report.looks_at).into(),
+            say!(at, report.counted).into(),
+            self.named(say!(at, report.findings), "finding"),
         ];
         html.table(say!(at, report.phases_caption), &columns)?;
         for summary in self.facts.report.phases() {
@@ -340,10 +399,10 @@ impl<'a> Page<'a> {
         html.element("<h2>", say!(at, report.segments), "</h2>")?;
         html.paragraph(say!(at, report.segments_about))?;
         let columns = [
-            say!(at, report.segment),
-            say!(at, report.events_in_it),
-            say!(at, report.of_them_here),
-            say!(at, report.sealed),
+            self.named(say!(at, report.segment), "segment"),
+            say!(at, report.events_in_it).into(),
+            say!(at, report.of_them_here).into(),
+            self.named(say!(at, report.sealed), "seal"),
         ];
         html.table(say!(at, report.segments_caption), &columns)?;
         let segments = &contents.manifest.segments;
@@ -370,12 +429,12 @@ impl<'a> Page<'a> {
         html.paragraph(say!(at, report.events_about))?;
         html.markup("<div class=\"events\">")?;
         let columns = [
-            say!(at, report.position),
-            say!(at, report.recorded),
-            say!(at, report.claimed),
-            say!(at, report.actor),
-            say!(at, report.event_type),
-            say!(at, report.remarks),
+            self.named(say!(at, report.position), "position"),
+            say!(at, report.recorded).into(),
+            say!(at, report.claimed).into(),
+            self.named(say!(at, report.actor), "actor"),
+            say!(at, report.event_type).into(),
+            say!(at, report.remarks).into(),
         ];
         html.table(say!(at, report.events_here), &columns)?;
         for event in &contents.events {
@@ -402,8 +461,12 @@ impl<'a> Page<'a> {
             return html.paragraph(say!(at, report.attachments_none));
         }
         html.markup("<div class=\"hash\">")?;
-        let columns =
-            ["SHA-256", say!(at, report.said_to_be), say!(at, report.bytes), say!(at, report.here)];
+        let columns = [
+            self.named("SHA-256", "hash"),
+            say!(at, report.said_to_be).into(),
+            say!(at, report.bytes).into(),
+            say!(at, report.here).into(),
+        ];
         html.table(say!(at, report.attachments_caption), &columns)?;
         for attachment in attachments.iter().take(ROWS_MAX) {
             html.row(&[
@@ -423,6 +486,25 @@ impl<'a> Page<'a> {
         let at = self.facts.locale;
         html.element("<h2>", say!(at, report.events), "</h2>")?;
         html.paragraph(say!(at, report.nothing_shown))
+    }
+
+    /// A text with the meaning of the word that it shows.
+    fn named(&self, text: &'static str, word: &str) -> Named<'static> {
+        Named { text, meaning: texts::WORD_MEANING.found(self.facts.locale, word) }
+    }
+
+    fn words(&self, html: &mut Html<'_>) -> io::Result<()> {
+        let at = self.facts.locale;
+        html.element("<h2 class=\"fresh\">", say!(at, report.words), "</h2>")?;
+        html.paragraph(say!(at, report.words_about))?;
+        html.markup("<div class=\"facts words\">")?;
+        let columns = [say!(at, report.word).into(), say!(at, report.meaning).into()];
+        html.table(say!(at, report.words_caption), &columns)?;
+        for word in WORDS {
+            html.row(&[texts::WORD.text(at, word), texts::WORD_MEANING.text(at, word)])?;
+        }
+        html.end_table()?;
+        html.markup("</div>\n")
     }
 
     fn repeat(&self, html: &mut Html<'_>) -> io::Result<()> {

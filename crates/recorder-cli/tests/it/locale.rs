@@ -151,7 +151,7 @@ fn calls() -> Vec<Vec<&'static str>> {
         query envelopes --actor nobody|query envelopes --cursor x|query envelopes --limit 0|segment list|\
         segment list --limit 1|segment seal|segment status|signer show|--profile standard signer show|\
         --key missing.pem signer show|--tenant-id other segment status|bundle build --all --output all.zip|\
-        bundle build --actor nobody --output none.zip|completions bash|frobnicate|bundle verify|config show --nope";
+        bundle build --actor nobody --output none.zip|completions bash|glossary|glossary seal|glossary frobnicate|frobnicate|bundle verify|config show --nope";
     lines.split('|').map(|line| line.split_whitespace().collect()).collect()
 }
 

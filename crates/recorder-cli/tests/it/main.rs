@@ -13,6 +13,7 @@ mod bundles;
 mod contract;
 mod corpus;
 mod demo;
+mod glossary;
 mod guard;
 mod import;
 mod ingest;

@@ -48,6 +48,50 @@ fn the_page_of_a_selection_with_attachments_is_this_one() {
     insta::assert_snapshot!(page);
 }
 
+/// What stands between the tags, in lower case, and every letter else as a space.
+fn read_aloud(page: &str) -> String {
+    let (_, body) = page.split_once("<body>").unwrap();
+    let texts = body.split('<').filter_map(|piece| piece.split_once('>')).map(|(_, text)| text);
+    let text = texts.collect::<Vec<_>>().join(" ").to_lowercase();
+    let text = text.replace(|letter: char| !letter.is_ascii_lowercase(), " ");
+    format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn every_word_of_the_product_that_the_page_uses_is_explained_on_it() {
+    let (_, page) =
+        corpus_page("valid/attachments-partial.recorder.zip", "trust-roots/recorder.json");
+    let (_, glossary) = page.split_once("Words used here").unwrap();
+    let said = read_aloud(&page);
+    let asked = ["integrity", "authenticity", "completeness", "end", "time"];
+    let mut explained = 0;
+    for word in recorder_core::words::WORDS.iter().filter(|word| !asked.contains(&word.name)) {
+        let row = format!("<tr><th scope=\"row\">{}</th>", word.name);
+        let is_explained = glossary.contains(&row);
+        explained += usize::from(is_explained);
+        let forms = [format!(" {} ", word.name), format!(" {}s ", word.name)];
+        let is_used = forms.iter().any(|form| said.contains(form));
+        assert!(is_explained || !is_used, "{} is used and not explained", word.name);
+    }
+    assert!(explained > 20, "{explained}");
+}
+
+#[test]
+fn what_is_shown_where_somebody_points_is_what_the_glossary_says() {
+    let (_, page) =
+        corpus_page("valid/attachments-partial.recorder.zip", "trust-roots/recorder.json");
+    let titles: Vec<&str> = page
+        .split("<abbr title=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"').map(|(title, _)| title))
+        .collect();
+    assert!(titles.len() > 12, "{titles:?}");
+    for title in titles {
+        let title = title.replace("&#39;", "'");
+        assert!(recorder_core::words::WORDS.iter().any(|word| word.meaning == title), "{title}");
+    }
+}
+
 #[test]
 fn the_same_inputs_give_the_same_page_and_a_dated_one_says_whose_clock_it_was() {
     let sandbox = Sandbox::new();

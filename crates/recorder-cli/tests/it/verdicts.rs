@@ -60,7 +60,7 @@ fn without_a_trust_root_authenticity_is_unproven_and_the_exit_code_says_so() {
     assert_eq!(verify(&sandbox, &["--require", "integrity"]).0, 0);
     let people = sandbox.run(&["bundle", "verify", "all.zip"]);
     assert_eq!(people.code, 4);
-    assert!(people.stdout.contains("anybody could have made this bundle"), "{}", people.stdout);
+    assert!(people.stdout.contains("Anyone could have made this file."), "{}", people.stdout);
 }
 
 #[test]

@@ -15,19 +15,19 @@ use recorder_core::limits::{CHECKPOINT_BYTES_MAX, TRUST_ROOT_BYTES_MAX};
 use recorder_envelope::checkpoint::SignedCheckpoint;
 use recorder_envelope::trust_root::TrustRoot;
 use recorder_verify::{
-    Answers, Authenticity, Completeness, End, Finding, Integrity, Outcome, PhaseSummary, Report,
-    Requirements, Severity, Subject, Time, Transcript, TranscriptInputs, UsedKey, Verdict,
-    VerifyOptions, verify,
+    Answers, Finding, Outcome, PhaseSummary, Report, Requirements, Severity, Subject, Transcript,
+    TranscriptInputs, UsedKey, Verdict, VerifyOptions, verify,
 };
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::i18n::texts::{answer, label, question};
-use crate::i18n::{Locale, Plain, say, texts};
+use crate::i18n::{Locale, say, texts};
 use crate::kept_heads::KeptHeads;
 use crate::output::{Answer, Page, Tone};
 use crate::progress::Progress;
+use crate::words::{self, AnswerWords, Circumstances, Weight};
 
 /// Names the trust root, as `--trust-root` does.
 const TRUST_ROOT_VARIABLE: &str = "RECORDER_TRUST_ROOT";
@@ -238,105 +238,15 @@ fn run_with_progress(
     })?)
 }
 
-/// One answer for people: the question, the value, how it weighs, what it means here.
-struct Line {
-    question: &'static Plain,
-    value: &'static Plain,
-    tone: Tone,
-    meaning: String,
-}
-
-impl Line {
-    fn new(question: &'static Plain, value: &'static Plain, tone: Tone, meaning: &str) -> Self {
-        Self { question, value, tone, meaning: meaning.to_owned() }
-    }
-}
-
 impl Verified {
-    fn lines(&self, locale: Locale) -> [Line; 5] {
-        [
-            self.integrity(locale),
-            self.authenticity(locale),
-            self.completeness(locale),
-            self.end(locale),
-            self.time(locale),
-        ]
-    }
-
-    fn integrity(&self, locale: Locale) -> Line {
-        let line = |value, tone, meaning| Line::new(&question::integrity, value, tone, meaning);
-        match self.answers.integrity {
-            Integrity::Intact => {
-                line(&answer::integrity_intact, Tone::Good, say!(locale, means.integrity_intact))
-            }
-            Integrity::Broken => {
-                line(&answer::integrity_broken, Tone::Bad, say!(locale, means.integrity_broken))
-            }
-        }
-    }
-
-    fn authenticity(&self, locale: Locale) -> Line {
-        let line = |value, tone, meaning| Line::new(&question::authenticity, value, tone, meaning);
-        let unproven = |meaning| line(&answer::authenticity_unproven, Tone::Warning, meaning);
-        match (self.answers.authenticity, self.trust_root_given) {
-            (Authenticity::Proven, _) => line(
-                &answer::authenticity_proven,
-                Tone::Good,
-                say!(locale, means.authenticity_proven),
-            ),
-            (Authenticity::Unproven, false) => unproven(say!(locale, means.authenticity_rootless)),
-            (Authenticity::Unproven, true) => unproven(say!(locale, means.authenticity_unproven)),
-            (Authenticity::Broken, _) => line(
-                &answer::authenticity_broken,
-                Tone::Bad,
-                say!(locale, means.authenticity_broken),
-            ),
-        }
-    }
-
-    fn completeness(&self, locale: Locale) -> Line {
-        let line =
-            |value, tone, meaning: &str| Line::new(&question::completeness, value, tone, meaning);
-        match self.answers.completeness {
-            Completeness::Complete => {
-                let size = self.subject.as_ref().map_or(0, |subject| subject.tree_size);
-                let meaning = say!(locale, means.completeness_complete, size = size);
-                line(&answer::completeness_complete, Tone::Good, &meaning)
-            }
-            Completeness::Partial => line(
-                &answer::completeness_partial,
-                Tone::Warning,
-                say!(locale, means.completeness_partial),
-            ),
-            Completeness::Broken => line(
-                &answer::completeness_broken,
-                Tone::Bad,
-                say!(locale, means.completeness_broken),
-            ),
-        }
-    }
-
-    fn end(&self, locale: Locale) -> Line {
-        let line = |value, tone, meaning| Line::new(&question::end, value, tone, meaning);
-        match self.answers.end {
-            End::Proven => line(&answer::end_proven, Tone::Good, say!(locale, means.end_proven)),
-            End::Open => line(&answer::end_open, Tone::Warning, say!(locale, means.end_open)),
-            End::Unproven => {
-                line(&answer::end_unproven, Tone::Warning, say!(locale, means.end_unproven))
-            }
-        }
-    }
-
-    fn time(&self, locale: Locale) -> Line {
-        let line = |value, tone, meaning| Line::new(&question::time, value, tone, meaning);
-        match self.answers.time {
-            Time::Bounded => {
-                line(&answer::time_bounded, Tone::Good, say!(locale, means.time_bounded))
-            }
-            Time::Claimed => {
-                line(&answer::time_claimed, Tone::Warning, say!(locale, means.time_claimed))
-            }
-        }
+    fn answers(&self, locale: Locale) -> [AnswerWords; 5] {
+        let here = Circumstances {
+            trust_root_given: self.trust_root_given,
+            event_count: self.subject.as_ref().map_or(0, |subject| subject.envelope_count),
+            tree_size: self.subject.as_ref().map_or(0, |subject| subject.tree_size),
+            locale,
+        };
+        words::answers(&self.answers, &here)
     }
 
     fn print_subject(&self, page: &mut Page<'_>) -> io::Result<()> {
@@ -388,8 +298,10 @@ impl Verified {
             return page.pieces(&[(Tone::Strong, say!(locale, verify.nothing_proven))]);
         }
         page.pieces(&[(Tone::Strong, say!(locale, verify.not_proven))])?;
-        for line in self.lines(locale).iter().filter(|line| line.tone == Tone::Warning) {
-            page.line(&format!("  {}: {}", line.question.text(locale), line.meaning))?;
+        let answers = self.answers(locale);
+        for answer in answers.iter().filter(|answer| answer.weight == Weight::Warning) {
+            let question = words::question(answer.of, locale);
+            page.line(&format!("  {question}: {}", answer.meaning))?;
         }
         page.line(&format!("  {}", say!(locale, verify.truth_not_proven)))
     }
@@ -408,14 +320,14 @@ impl Answer for Verified {
         page.pieces(&[(tone, word)])?;
         self.print_subject(page)?;
         page.line("")?;
-        for line in self.lines(locale) {
-            let question = question::WIDTH.pad(locale, line.question.text(locale), 2);
-            let value = answer::WIDTH.pad(locale, line.value.text(locale), 2);
+        for words in self.answers(locale) {
+            let question = question::WIDTH.pad(locale, words::question(words.of, locale), 2);
+            let value = answer::WIDTH.pad(locale, words.value, 2);
             page.pieces(&[
                 (Tone::Strong, "  "),
                 (Tone::Strong, &question),
-                (line.tone, &value),
-                (Tone::Plain, &line.meaning),
+                (words.weight.tone(), &value),
+                (Tone::Plain, &words.meaning),
             ])?;
         }
         self.print_findings(page)?;
