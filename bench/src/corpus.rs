@@ -161,7 +161,7 @@ pub(crate) fn request(seed: u64, index: u64) -> Request {
     push(&mut body, format_args!(",\"environment_id\":\"prod/eu-west-{}\"", numbers.below(3) + 1));
     push(&mut body, format_args!(",\"envelope_id\":\"{}\"", envelope_id(seed, index)));
     push(&mut body, format_args!(",\"claimed_time\":\"{}\"", claimed_time(index)));
-    let trace = Numbers::new(seed ^ 0x7ACE, session).hex(2);
+    let trace = trace_numbers(seed, session).hex(2);
     push(&mut body, format_args!(",\"trace_id\":\"{trace}\""));
     push(&mut body, format_args!(",\"session_id\":\"session-{session:08}\""));
     // Most events follow from the one before them in their session.
@@ -170,6 +170,11 @@ pub(crate) fn request(seed: u64, index: u64) -> Request {
     }
     push(&mut body, format_args!(",\"payload\":{payload}}}"));
     Request { body: body.into_bytes(), payload: payload.into_bytes() }
+}
+
+/// What the trace id of a session is made of.
+pub(crate) fn trace_numbers(seed: u64, session: u64) -> Numbers {
+    Numbers::new(seed ^ 0x7ACE, session)
 }
 
 /// UUIDv7 of the event's own time, as producers make them.

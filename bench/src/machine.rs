@@ -96,6 +96,38 @@ fn busy_seconds() -> anyhow::Result<f64> {
     Ok(busy.iter().sum::<f64>() / 100.0)
 }
 
+/// Another process' processor time, from a moment on.
+pub(crate) struct ProcessTime {
+    pid: u32,
+    ticks: u64,
+}
+
+impl ProcessTime {
+    /// From now on.
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
+        Ok(Self { pid, ticks: ticks_of(pid)? })
+    }
+
+    /// Processor seconds that it has used since.
+    pub(crate) fn since(&self) -> anyhow::Result<f64> {
+        Ok((ticks_of(self.pid)? - self.ticks) as f64 / 100.0)
+    }
+}
+
+/// User and kernel time of a process, in hundredths of a second.
+fn ticks_of(pid: u32) -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name before the parenthesis may hold anything; utime and stime are the 12th and 13th after it.
+    let (_, numbers) = stat.rsplit_once(')').unwrap_or_default();
+    let times = numbers.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Ok(times.collect::<Result<Vec<_>, _>>()?.iter().sum())
+}
+
+/// The memory that a process holds now, in KiB (`VmRSS`).
+pub(crate) fn resident_memory_kib(pid: u32) -> anyhow::Result<u64> {
+    kibibytes_of(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
 /// The median of a hundred appends of 1 KiB, each made durable.
 fn fdatasync_p50_us(directory: &Path) -> anyhow::Result<f64> {
     let path = directory.join("fdatasync");
@@ -113,8 +145,12 @@ fn fdatasync_p50_us(directory: &Path) -> anyhow::Result<f64> {
 
 /// The most memory that this process has held, in KiB (`VmHWM`).
 pub(crate) fn peak_memory_kib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let line = line.ok_or_else(|| anyhow::anyhow!("/proc/self/status has no VmHWM"))?;
+    kibibytes_of("/proc/self/status", "VmHWM:")
+}
+
+fn kibibytes_of(path: &str, name: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(path)?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.ok_or_else(|| anyhow::anyhow!("{path} has no {name}"))?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

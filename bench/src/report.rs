@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::lane::Lane;
+use crate::lane::saturation::Capacity;
 use crate::machine::Machine;
 use crate::pairs::{Measured, Spread};
 
@@ -87,6 +89,35 @@ impl Row {
         }
     }
 
+    /// Rates of floor and candidate, round by round; judged by how much of the floor's the candidate reaches.
+    pub(crate) fn rates(
+        name: &'static str,
+        unit: &'static str,
+        rounds: &[(f64, f64)],
+        gate: Option<Gate>,
+    ) -> Self {
+        let ratio = Spread::of(rounds.iter().map(|(floor, candidate)| candidate / floor));
+        let value = Spread::of(rounds.iter().map(|(_, candidate)| *candidate)).median;
+        let floor = Spread::of(rounds.iter().map(|(floor, _)| *floor)).median;
+        Self {
+            wall_ratio: Some(ratio.into()),
+            pairs: rounds.len(),
+            judged: ratio.median,
+            outcome: outcome(ratio.median, gate),
+            ..Self::number(name, unit, value, Some(floor), gate)
+        }
+    }
+
+    /// Costs of floor and candidate, round by round; judged by how often the candidate's holds the floor's.
+    pub(crate) fn costs(
+        name: &'static str,
+        unit: &'static str,
+        rounds: &[(f64, f64)],
+        gate: Option<Gate>,
+    ) -> Self {
+        Self::rates(name, unit, rounds, gate)
+    }
+
     /// A number without pairs: `value` is judged against `gate`, `floor` stands beside it.
     pub(crate) fn number(
         name: &'static str,
@@ -137,9 +168,11 @@ fn outcome(judged: f64, gate: Option<Gate>) -> Outcome {
     if holds { Outcome::Pass } else { Outcome::Fail }
 }
 
-/// Everything that one run tells.
+/// Everything that one lane tells.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
+    lane: &'static str,
+    workload: &'static str,
     machine: Machine,
     /// Whether small sizes were used; such a run is for trying things out.
     quick: bool,
@@ -148,19 +181,36 @@ pub(crate) struct Report {
     /// Whether floor against floor came out even.
     session_valid: bool,
     rows: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<Capacity>,
 }
 
 impl Report {
-    pub(crate) fn new(machine: Machine, quick: bool, rows: Vec<Row>) -> Self {
+    /// Of what `lane` found.
+    pub(crate) fn new(
+        lane: &Lane,
+        machine: Machine,
+        quick: bool,
+        rows: Vec<Row>,
+        capacity: Option<Capacity>,
+    ) -> Self {
         let even = |row: &Row| !row.is_session_check() || row.outcome == Outcome::Pass;
         Self {
+            lane: lane.name,
+            workload: lane.workload,
             machine,
             quick,
             seed: crate::corpus::SEED,
             corpus_version: crate::corpus::CORPUS_VERSION,
             session_valid: rows.iter().all(even),
             rows,
+            capacity,
         }
+    }
+
+    /// The lane that it is of.
+    pub(crate) fn lane(&self) -> &'static str {
+        self.lane
     }
 
     /// Whether the session is valid and every gate that was judged holds.
@@ -171,7 +221,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n", self.machine)?;
+        writeln!(f, "\n{}: {}\n{}\n", self.lane, self.workload, self.machine)?;
         writeln!(
             f,
             "{:<58} {:>10} {:>10}  {:<8} {:>22} {:>7}  {:<12} ",

@@ -1,6 +1,6 @@
-//! `cargo xtask bench`: the benches, optimised.
+//! `cargo xtask bench`: the benches, optimised, and beside them the service that they put under load.
 //!
-//! Deliberately absent: judging the numbers; the benches print ratios to floors of their own.
+//! Deliberately absent: judging the numbers, which `cargo xtask bench gate` leaves to the benches.
 
 use std::process::Command;
 
@@ -18,10 +18,23 @@ pub(crate) struct Arguments {
 ///
 /// Fails when they do.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let root = crate::root()?;
+    let built = Command::new("cargo")
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "recorder-bench",
+            "--package",
+            "recorder-sidecar",
+        ])
+        .current_dir(&root)
+        .status()?;
+    anyhow::ensure!(built.success(), "the benches cannot be built");
     let status = Command::new("cargo")
         .args(["run", "--release", "--package", "recorder-bench", "--"])
         .args(&arguments.arguments)
-        .current_dir(crate::root()?)
+        .current_dir(root)
         .status()?;
     anyhow::ensure!(status.success(), "the benches failed");
     Ok(())

@@ -45,6 +45,9 @@ fn peak_mib(archive: &Path) -> anyhow::Result<f64> {
 /// What the child does: the task of another lane, or verifies and prints the most memory that it held, in KiB.
 pub(crate) fn child(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let task = arguments.next().context("child needs a task")?;
+    if task == "load" {
+        return crate::load::child(arguments);
+    }
     let path = arguments.next().context("child needs a file")?;
     let path = Path::new(&path);
     if task == "decision-gate" {
