@@ -6,7 +6,7 @@ use recorder_core::hash::RequestHash;
 use recorder_core::idempotency::IdempotencyKey;
 use recorder_core::identity::StreamId;
 use recorder_core::limits::BATCH_ENVELOPES_MAX;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::failure::Failure;
 use super::head;
@@ -34,14 +34,18 @@ pub(super) fn keep(
         Some(last) => last + 1,
         None => key(stream_number, 0),
     };
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO claims (claim_key, stream_number, idempotency_key, request_hash, recorded_at, \
+         positions) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for record in &claims.records {
-        let inserted = insert(connection, stream_number, next, record);
+        let inserted = insert(&mut statement, stream_number, next, record);
         match inserted {
             Err(error) if is_taken(&error) => {
                 if !forget_stale(connection, stream_number, record, claims)? {
                     return Err(Abort::KeyTaken);
                 }
-                one(insert(connection, stream_number, next, record)?, "claims")?;
+                one(insert(&mut statement, stream_number, next, record)?, "claims")?;
             }
             inserted => one(inserted?, "claims")?,
         }
@@ -117,16 +121,12 @@ fn last_key(connection: &Connection, stream_number: i64) -> Result<Option<i64>, 
 }
 
 fn insert(
-    connection: &Connection,
+    statement: &mut CachedStatement<'_>,
     stream_number: i64,
     claim_key: i64,
     record: &ClaimRecord,
 ) -> Result<usize, rusqlite::Error> {
-    let mut insert = connection.prepare_cached(
-        "INSERT INTO claims (claim_key, stream_number, idempotency_key, request_hash, recorded_at, \
-         positions) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    insert.execute(params![
+    statement.execute(params![
         claim_key,
         stream_number,
         record.key.as_str(),

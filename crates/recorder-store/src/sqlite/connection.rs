@@ -183,6 +183,8 @@ fn harden(connection: &Connection) -> Result<(), Failure> {
         (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // No plan depends on a value. Else a statement that is used again is prepared again, for its values are cleared.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ];
     for (switch, value) in switches {
         if connection.set_db_config(switch, value)? != value {
