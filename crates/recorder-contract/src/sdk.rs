@@ -62,6 +62,7 @@ fn method(operation: Operation) -> Value {
         .map(|parameter| json!({ "name": parameter.name, "required": parameter.is_required, "purpose": parameter.purpose }))
         .collect();
     json!({
+        "client_method": client_method(operation),
         "summary": route.summary,
         "method": route.method.name(),
         "path": route.path,
@@ -74,6 +75,18 @@ fn method(operation: Operation) -> Value {
         "answers": answers,
         "codes": operation.codes().iter().map(|code| code.code()).collect::<Vec<_>>(),
     })
+}
+
+/// What client libraries call an operation, in the words of the Rust library where that has the same; none where the
+/// client is an exporter of OpenTelemetry.
+const fn client_method(operation: Operation) -> Option<&'static str> {
+    match operation {
+        Operation::ExportTraces | Operation::ExportLogs => None,
+        Operation::RecordEnvelope => Some("record"),
+        Operation::RecordWithAttachments => Some("record_with_attachments"),
+        Operation::QueryEnvelopes => Some("query"),
+        other => Some(name(other)),
+    }
 }
 
 /// Inputs with what must come out, computed by the readers of the server.
