@@ -1,4 +1,5 @@
-//! The Python package under `sdk/python`: formatting, types, tests, and mutants that both verifiers must judge alike.
+//! The Python package under `sdk/python`: formatting, types, tests of the client against a sidecar, and mutants that both
+//! verifiers must judge alike.
 //!
 //! Deliberately absent: an environment that anything else is installed into. The package goes into a new one under the
 //! target directory, as a user's would.
@@ -47,15 +48,45 @@ fn check_package(run: &mut Run, root: &Path, target: &Path, environment: &Path, 
     run.command("python format", &mut tool("ruff", &["format", "--check", "."]));
     run.command("python lints", &mut tool("ruff", &["check", "."]));
     run.command("python types", &mut tool("mypy", &[]));
+    run.step("python in an empty environment", || {
+        install_alone(root, &target.join("python-alone"))
+    });
     let mut build = Command::new("cargo");
-    build.args(["build", "--package", "recorder-cli", "--package", "recorder-verify"]);
-    build.args(["--bin", "recorder", "--example", "verify_many"]).current_dir(root);
-    run.command("the verifier to compare with", &mut build);
+    build.arg("build");
+    for package in ["recorder-cli", "recorder-sidecar", "recorder-verify"] {
+        build.args(["--package", package]);
+    }
+    build.args(["--bin", "recorder", "--bin", "recorder-sidecar", "--example", "verify_many"]);
+    run.command("programs for the python tests", build.current_dir(root));
     let count = if full { MUTANTS.1 } else { MUTANTS.0 };
     let mut tests = tool("python", &["-m", "pytest"]);
     tests.env("RECORDER_BIN", target.join("debug/recorder"));
+    tests.env("RECORDER_SIDECAR_BIN", target.join("debug/recorder-sidecar"));
     tests.env("RECORDER_VERIFY_MANY", target.join("debug/examples/verify_many"));
     run.command("python tests", tests.env("RECORDER_MUTANTS", count.to_string()));
+}
+
+/// Installs the package as a user would, and loads the client, the verifier and its command with what that brought.
+fn install_alone(root: &Path, environment: &Path) -> Outcome {
+    let mut venv = Command::new("python3");
+    if !succeeds(venv.args(["-m", "venv", "--clear"]).arg(environment)) {
+        return missing("python3 makes no virtual environment");
+    }
+    let python = |arguments: &[&str]| {
+        let mut command = Command::new(environment.join("bin/python"));
+        command.args(arguments).current_dir(root);
+        command
+    };
+    if !succeeds(&mut python(&["-m", "pip", "install", "--quiet", "./sdk/python"])) {
+        return missing("pip could not install ./sdk/python");
+    }
+    let client = "import recorder_client; [getattr(recorder_client, n) for n in dir(recorder_client)]; \
+                  recorder_client.RecorderClient().close()";
+    let mut command = Command::new(environment.join("bin/recorder-verify-python"));
+    match succeeds(&mut python(&["-c", client])) && succeeds(command.arg("--help")) {
+        true => Outcome::Passed,
+        false => Outcome::Failed("what pip installed does not work".to_owned()),
+    }
 }
 
 /// Makes the environment, where there is none yet, and installs the package with what its tests need.
