@@ -50,7 +50,7 @@ def test_a_keyword_that_the_models_cannot_say_stops_the_generator() -> None:
 
 @pytest.mark.parametrize("client", [RecorderClient, AsyncRecorderClient])
 def test_each_operation_is_a_method_of_its_name_and_there_are_no_others(client: type) -> None:
-    named = {method["client_method"] for method in METHODS["methods"].values()}
+    named = {method["client_method"] for method in METHODS["methods"].values()} - {None}
     assert set(public(client)) == named | HELPERS
 
 
@@ -80,6 +80,7 @@ def exchanged() -> list[tuple[str, dict[str, Any]]]:
             for status, body in exchange["answers"].items()
             if method["answers"][status]["type"]
         ]
+    found = [(name, body) for name, body in found if name != "otlp_request"]
     return found + [("problem", body) for body in EXAMPLES["problems"].values()]
 
 

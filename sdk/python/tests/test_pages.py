@@ -9,6 +9,7 @@ from sidecar import TOKEN, TRUST_ROOT, Place, running
 
 PAGE = ROOT / "docs/sdk/python.md"
 README = ROOT / "sdk/python/README.md"
+SETTINGS = 'recorder.recorder_id = "sidecar:local"\notel.key_path = "otel-key"\n'
 SIDECAR = "http://127.0.0.1:8787"
 
 
@@ -29,12 +30,13 @@ def test_the_examples_of_a_page_run_as_they_stand(
 
     place.secret("recorder-token", TOKEN + "\n")
     place.secret("salt-key", "k" * 32)
+    place.secret("otel-key", "0f" * 32)
     (tmp_path / "trust-root.json").write_text(json.dumps(TRUST_ROOT), "utf-8")
     _certificates(tmp_path)
     monkeypatch.chdir(tmp_path)
     found = examples(page)
     assert found
-    with running(place, 'recorder.recorder_id = "sidecar:local"\n') as sidecar:
+    with running(place, SETTINGS) as sidecar:
         for line, code in found:
             # Only the port differs: the tests' sidecar takes a free one.
             here = code.replace(SIDECAR, sidecar.url).replace(

@@ -12,6 +12,8 @@ import pytest
 from authority import Authority
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from paths import ROOT
+from scripted import EXAMPLES
 from sidecar import PATIENCE_SECONDS, RECORDER, TOKEN, TRUST_ROOT, Place, Sidecar, running
 from test_json_value import REPRESENTABLE
 from wire import forward, serving
@@ -22,6 +24,7 @@ from recorder_client import (
     ContractViolationError,
     Draft,
     Filter,
+    InvalidRequestError,
     RecorderClient,
     RequestRefusedError,
     RetryPolicy,
@@ -382,6 +385,33 @@ def test_a_service_that_stops_in_an_import_is_said_with_its_place(place: Place) 
         with pytest.raises(TransportError) as caught:
             list(results)
         assert caught.value.__notes__ == ["the import stopped at draft 10"]
+
+
+def test_opentelemetry_is_recorded_once_and_whole_or_not_at_all(place: Place) -> None:
+    place.secret("otel-key", "0f" * 32)
+    document = EXAMPLES["exchanges"]["ingest_otel"]["request"]
+    with running(place, 'otel.key_path = "otel-key"\n') as sidecar:
+        with sidecar.client() as client:
+            first = client.ingest_otel(document)
+            assert (first.replayed, first.replayed_count, len(first.receipts)) == (False, 0, 1)
+            again = client.ingest_otel(json.dumps(document).encode())
+            assert (again.replayed, again.replayed_count) == (True, 1)
+            assert again.receipts == first.receipts
+            with pytest.raises(RequestRefusedError):
+                client.ingest_otel({"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "none"}]}]}]})
+            for odd in ({"a": float("nan")}, {"a": b""}, {"a": "\ud800"}):
+                with pytest.raises(InvalidRequestError):
+                    client.ingest_otel(odd)
+            assert client.openapi() == json.loads(
+                (ROOT / "docs/generated/apis/sidecar.openapi.json").read_text("utf-8")
+            )
+
+        async def run() -> None:
+            async with sidecar.async_client() as client:
+                assert (await client.ingest_otel(document)).replayed
+                assert (await client.openapi())["openapi"] == "3.1.0"
+
+        asyncio.run(run())
 
 
 def test_cancelling_a_task_leaves_the_client_usable(shared_sidecar: Sidecar) -> None:

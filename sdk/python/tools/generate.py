@@ -30,6 +30,10 @@ _KNOWN = {
 _RULES = ("AsTuple", "Closed", "Exactly", "JsonObject", "NotNull", "PatternObject", "SentObject", "Text", "Word")
 
 
+# What others define, and the client hands on as it is.
+_FOREIGN = {"OtlpRequest"}
+
+
 class UnknownSchemaError(Exception):
     """A schema says something that these models cannot."""
 
@@ -95,6 +99,9 @@ class Models:
         return "\n".join(lines) + "\n"
 
     def _named(self, name: str, schema: Schema) -> None:
+        if name in _FOREIGN:
+            self._scalars.append(f"{name} = JsonObject")
+            return
         if schema.get("type") == "object" and "properties" in schema:
             self._object(name, schema)
             return
@@ -299,7 +306,7 @@ def _operation(name: str, method: dict[str, Any]) -> Iterable[str]:
     return (
         f"    {literal(name)}: Operation(",
         f"        name={literal(name)},",
-        f"        client_method={literal(method['client_method'])},",
+        f"        client_method={literal(method['client_method']) if method['client_method'] else None},",
         f"        method={literal(method['method'])},",
         f"        path={literal(method['path'])},",
         f"        request_type={literal(method['request_type']) if method['request_type'] else None},",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from recorder_client.async_client import AsyncRecorderClient as AsyncRecorderClient
     from recorder_client.calls import Attachment as Attachment
     from recorder_client.calls import BuiltBundle as BuiltBundle
+    from recorder_client.calls import Ingested as Ingested
     from recorder_client.calls import Recorded as Recorded
     from recorder_client.calls import RecordedBatch as RecordedBatch
     from recorder_client.client import RecorderClient as RecorderClient
@@ -56,6 +57,7 @@ _WHERE = {
     "Draft": "models",
     "Filter": "models",
     "ImportResult": "importing",
+    "Ingested": "calls",
     "InvalidRequestError": "errors",
     "ProblemCode": "contract",
     "ProblemError": "errors",

@@ -8,6 +8,7 @@ Deliberately absent: sending.
 
 import base64
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,7 @@ from recorder_client.models import (
     Filter,
     InclusionAnswer,
     InclusionRequest,
+    IngestAnswer,
     InspectAnswer,
     ProbeAnswer,
     QueryAnswer,
@@ -79,6 +81,18 @@ class RecordedBatch:
     receipts: tuple[Receipt, ...]
     replayed: bool
     """Whether all of them had been recorded before."""
+    server_correlation_id: str
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of the spans and log records of a document."""
+
+    receipts: tuple[Receipt, ...]
+    replayed_count: int
+    """How many of them had been recorded before."""
+    replayed: bool
+    """Whether all of them had been."""
     server_correlation_id: str
 
 
@@ -179,6 +193,11 @@ class Calls:
         envelopes = "[" + ",".join(one.text for one in prepared) + "]"
         body = self._recording(tenant_id, envelopes=envelopes)
         return self._call("record_batch", _recorded_batch(prepared), body=body, idempotency_key=idempotency_key)
+
+    def ingest_otel(self, document: bytes | Mapping[str, Any], *, idempotency_key: str | None) -> Call[Ingested]:
+        """OpenTelemetry, in OTLP/JSON."""
+        body = document if isinstance(document, bytes) else _otlp(document)
+        return self._call("ingest_otel", _ingested, body=body, idempotency_key=idempotency_key)
 
     # Reading.
 
@@ -373,6 +392,20 @@ def _recorded_batch(prepared: list[Prepared]) -> Callable[[Reply], RecordedBatch
         return RecordedBatch(tuple(receipts), is_replay(reply), reply.server_correlation_id)
 
     return read_answer
+
+
+def _otlp(document: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"the document is not JSON: {type(error).__name__}") from None
+
+
+def _ingested(reply: Reply) -> Ingested:
+    answer = model_of(IngestAnswer, reply)
+    if answer.accepted + answer.replayed != len(answer.receipts):
+        raise BreachError("the counts and the receipts contradict each other")
+    return Ingested(tuple(answer.receipts), answer.replayed, is_replay(reply), reply.server_correlation_id)
 
 
 def _check_receipt(prepared: Prepared, receipt: Receipt) -> None:

@@ -10,7 +10,7 @@ from recorder_client.actions import Action, ActionPlan, FailureReport, decorated
 from recorder_client.answers import Breach, Call, Reply, TransportFailure
 from recorder_client.archive_file import ArchiveFile, SavedBundle
 from recorder_client.base import ARCHIVE_BYTES_MAX, DEFAULT_URL, ClientBase, ClientOptions
-from recorder_client.calls import Attachment, BuiltBundle, Recorded, RecordedBatch, bytes_of
+from recorder_client.calls import Attachment, BuiltBundle, Ingested, Recorded, RecordedBatch, bytes_of
 from recorder_client.errors import RecorderError
 from recorder_client.exchange import FAILURES, Intake, failure_of, out_of_time
 from recorder_client.importing import BatchBounds, Delivery, Importer, ImportResult
@@ -125,6 +125,10 @@ class RecorderClient(ClientBase):
                     answer = error
         except StopIteration as end:
             return cast("list[ImportResult]", end.value)
+
+    def ingest_otel(self, document: bytes | Mapping[str, Any], *, idempotency_key: str | None = None) -> Ingested:
+        """Records the spans and log records of a document in OTLP/JSON, all or none."""
+        return self._send(self._calls.ingest_otel(document, idempotency_key=idempotency_key))
 
     # Intent and outcome.
 
@@ -281,6 +285,10 @@ class RecorderClient(ClientBase):
     def config(self) -> dict[str, Any]:
         """The settings in effect, without secrets."""
         return self._send(self._calls.open_object("config"))
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the interface (OpenAPI 3.1)."""
+        return self._send(self._calls.open_object("openapi"))
 
     def metrics(self) -> str:
         """Prometheus text."""

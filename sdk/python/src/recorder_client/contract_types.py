@@ -18,7 +18,8 @@ class Operation:
     """One operation of the interface: what it takes, gives and refuses."""
 
     name: str
-    client_method: str
+    client_method: str | None
+    """The method of the clients; none where exporters of OpenTelemetry are the client."""
     method: str
     path: str
     request_type: str | None

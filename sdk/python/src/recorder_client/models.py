@@ -48,6 +48,7 @@ Form = Literal["archive", "document"]
 Hash = Annotated[str, Text(pattern="^[0-9a-f]{64}$")]
 HashAlgorithm = Annotated[Literal["sha256"], Exactly("sha256")]
 Name = Annotated[str, Text(pattern="^[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u1680\\u17b4-\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ue000-\\uf8ff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U000ffffd\U00100000-\U0010fffd](?:[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u17b4-\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ue000-\\uf8ff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U000ffffd\U00100000-\U0010fffd]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890-\\u0891\\u08e2\\u115f-\\u1160\\u1680\\u17b4-\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ue000-\\uf8ff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U000ffffd\U00100000-\U0010fffd])?$", length_min=1, length_max=256)]
+OtlpRequest = JsonObject
 PageSize = Annotated[int, Field(ge=1, le=10000)]
 PartName = str
 Payload = JsonObject
@@ -245,6 +246,12 @@ class Envelope(Closed):
     trace_id: Name | None
 
 
+class ExportAnswer(Closed):
+    """Empty where all was recorded."""
+
+    partialSuccess: Annotated[PartialSuccess | None, NotNull()] = None
+
+
 class Filter(Closed):
     """Conditions, all of which must hold; of one list, any."""
 
@@ -343,6 +350,14 @@ class InclusionRequest(Closed):
     tree_size: Annotated[int, Field(ge=0)] | None = None
 
 
+class IngestAnswer(Closed):
+    """One receipt for each record, in order."""
+
+    accepted: Whole
+    receipts: Annotated[Sequence[Receipt], AsTuple(unique=False)]
+    replayed: Whole
+
+
 class InspectAnswer(Closed):
     """What a bundle says of itself; nothing of it is verified."""
 
@@ -395,6 +410,14 @@ class ManifestSignature(Closed):
     payload: Base64
     payloadType: Annotated[Literal["application/vnd.recorder.manifest+json"], Exactly("application/vnd.recorder.manifest+json")]
     signatures: Annotated[Sequence[ManifestSignatureSignaturesItem], AsTuple(unique=False, count_min=1, count_max=16)]
+
+
+class PartialSuccess(Closed):
+    """What was not recorded."""
+
+    errorMessage: Annotated[str | None, NotNull()] = None
+    rejectedLogRecords: Annotated[Annotated[str, Text(pattern="^[0-9]+$")] | None, NotNull()] = None
+    rejectedSpans: Annotated[Annotated[str, Text(pattern="^[0-9]+$")] | None, NotNull()] = None
 
 
 class PositionRange(Closed):
@@ -699,6 +722,7 @@ for _model in (
     ConsistencyRequest,
     Draft,
     Envelope,
+    ExportAnswer,
     Filter,
     FilterPositions,
     FilterTimes,
@@ -708,10 +732,12 @@ for _model in (
     InclusionAnswer,
     InclusionPath,
     InclusionRequest,
+    IngestAnswer,
     InspectAnswer,
     Manifest,
     ManifestSignature,
     ManifestSignatureSignaturesItem,
+    PartialSuccess,
     PositionRange,
     Predecessor,
     ProbeAnswer,
