@@ -239,17 +239,24 @@ impl StreamState {
     /// Why the open segment takes no more: it is full, was open too long, or promises less than is now possible.
     fn due_seal(&self, planner: &Planner<'_>) -> Option<SealReason> {
         let open = self.open.as_ref().filter(|open| open.envelope_count > 0)?;
-        let policy = &planner.config.auto_seal;
-        let age = planner.now.nanoseconds().saturating_sub(open.genesis.opened_at.nanoseconds());
-        if open.envelope_count >= policy.count_max() {
+        if open.envelope_count >= planner.config.auto_seal.count_max() {
             Some(SealReason::Count)
-        } else if policy.open_nanoseconds_max().is_some_and(|most| age >= most) {
+        } else if self.is_open_too_long(planner.config, planner.now) {
             Some(SealReason::Duration)
         } else if open.genesis.signing < planner.promise() {
             Some(SealReason::Manual)
         } else {
             None
         }
+    }
+
+    /// Whether a segment that holds something has been open for as long as the policy allows.
+    pub(crate) fn is_open_too_long(&self, config: &RecorderConfig, now: RecordedAt) -> bool {
+        let Some(open) = self.open.as_ref().filter(|open| open.envelope_count > 0) else {
+            return false;
+        };
+        let age = now.nanoseconds().saturating_sub(open.genesis.opened_at.nanoseconds());
+        config.auto_seal.open_nanoseconds_max().is_some_and(|most| age >= most)
     }
 
     /// Whether an envelope has stood outside every checkpoint for as long as it may.

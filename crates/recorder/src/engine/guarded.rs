@@ -142,8 +142,12 @@ impl Recorder {
         self.own_event(HEAD_ADOPTED, None, payload.into_bytes())
     }
 
-    /// An event of the recorder's own, with a canonical payload.
-    pub(super) fn own_event(
+    /// An event of the recorder's own, with a canonical payload: it is its own actor.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the type or the payload is not what an envelope may hold, and `NoRandomness`.
+    pub fn own_event(
         &self,
         event_type: &str,
         trace_id: Option<&str>,

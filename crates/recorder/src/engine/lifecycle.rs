@@ -1,6 +1,10 @@
 //! Segments and checkpoints on request; recording opens and seals by itself as the policy says.
 
+use std::collections::BTreeMap;
+use std::sync::MutexGuard;
+
 use recorder_core::identity::{SegmentId, TenantId};
+use recorder_core::time::RecordedAt;
 use recorder_envelope::segment::SealReason;
 use recorder_store::{Step, StoredCheckpoint};
 
@@ -38,8 +42,56 @@ impl Recorder {
         tenant_id: &TenantId,
         reason: SealReason,
     ) -> Result<SealReceipt, SealError> {
-        let mut writer = self.lock_writer();
-        let mut state = self.state(&writer, &self.stream_of(tenant_id))?;
+        let writer = self.lock_writer();
+        let state = self.state(&writer, &self.stream_of(tenant_id))?;
+        self.seal(writer, state, reason)
+    }
+
+    /// Seals every segment that has been open for as long as the policy allows. Recording does so by itself; this is
+    /// for streams that nobody writes to. Each is answered with its tenant.
+    pub fn seal_due_segments(&self) -> Vec<(TenantId, Result<SealReceipt, SealError>)> {
+        let is_due = |state: &StreamState| state.is_open_too_long(&self.config, self.clock.now());
+        let due = {
+            let writer = self.lock_writer();
+            let due = writer.streams.iter().filter(|(_, state)| is_due(state));
+            due.map(|(tenant_id, _)| tenant_id.clone()).collect::<Vec<_>>()
+        };
+        let sealed = due.into_iter().filter_map(|tenant_id| {
+            let writer = self.lock_writer();
+            let outcome = match self.state(&writer, &self.stream_of(&tenant_id)) {
+                // Somebody who recorded meanwhile has sealed it.
+                Ok(state) if !is_due(&state) => return None,
+                Ok(state) => self.seal(writer, state, SealReason::Duration),
+                Err(error) => Err(error.into()),
+            };
+            Some((tenant_id, outcome))
+        });
+        sealed.collect()
+    }
+
+    /// For each stream with envelopes that no checkpoint covers: how many, and when the first was recorded.
+    pub fn uncovered(&self) -> BTreeMap<TenantId, (u64, RecordedAt)> {
+        let writer = self.lock_writer();
+        let uncovered = writer.streams.iter().filter_map(|(tenant_id, state)| {
+            let covered = state.checkpoint.as_ref().map_or(0, |newest| newest.tree_size);
+            let count = state.next_position.saturating_sub(covered);
+            let since = state.uncovered_since.filter(|_| count > 0)?;
+            Some((tenant_id.clone(), (count, since)))
+        });
+        uncovered.collect()
+    }
+
+    /// The latest time that a stream of this recorder holds; no clock takes it back.
+    pub fn last_moment(&self) -> Option<RecordedAt> {
+        self.lock_writer().streams.values().filter_map(|state| state.last_moment).max()
+    }
+
+    fn seal(
+        &self,
+        mut writer: MutexGuard<'_, Writer>,
+        mut state: StreamState,
+        reason: SealReason,
+    ) -> Result<SealReceipt, SealError> {
         match &state.open {
             None => return Err(SealError::NoneOpen),
             Some(open) if open.envelope_count == 0 => {

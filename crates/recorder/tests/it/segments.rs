@@ -13,6 +13,7 @@ over_both_stores!(
     a_batch_larger_than_the_count_fills_several_segments,
     a_count_that_was_lowered_seals_before_the_next_envelope,
     a_segment_that_was_open_too_long_is_sealed_at_the_next_write,
+    a_segment_that_was_open_too_long_is_sealed_though_nobody_writes,
     whichever_comes_first_seals,
     an_explicit_open_and_seal_tell_their_state,
     an_empty_segment_is_never_sealed_and_is_used,
@@ -76,6 +77,23 @@ fn a_segment_that_was_open_too_long_is_sealed_at_the_next_write(backing: Backing
     world.clock.set(moment(BEGINNING - 1_000_000 * SECOND));
     world.append_new(1);
     assert_eq!(counts(&world).len(), 2, "a clock that went back makes nothing due");
+}
+
+fn a_segment_that_was_open_too_long_is_sealed_though_nobody_writes(backing: Backing) {
+    let setup = Setup::signed().auto_seal(AutoSeal::after_duration(60).unwrap());
+    let world = World::new(backing, setup);
+    world.append_new(2);
+    world.clock.set(moment(BEGINNING + 59 * SECOND));
+    assert!(world.recorder().seal_due_segments().is_empty());
+    let (count, since) = world.recorder().uncovered()[&tenant("a")];
+    assert!(count == 2 && since < moment(BEGINNING + SECOND), "{count} since {since}");
+    world.clock.set(moment(BEGINNING + 60 * SECOND));
+    let sealed = world.recorder().seal_due_segments();
+    assert_eq!(sealed.len(), 1);
+    assert_eq!((&sealed[0].0, sealed[0].1.as_ref().unwrap().tree_size), (&tenant("a"), 2));
+    assert_eq!(counts(&world), [(2, Some(SealReason::Duration))]);
+    assert!(world.recorder().seal_due_segments().is_empty(), "nothing is open");
+    assert!(world.recorder().uncovered().is_empty(), "a seal brings a checkpoint");
 }
 
 fn whichever_comes_first_seals(backing: Backing) {
