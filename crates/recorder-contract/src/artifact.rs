@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ContractError;
 use crate::breaks::Files;
-use crate::{api, glossary, openapi, overlay, schema, sdk, shape, text};
+use crate::{api, glossary, observation, openapi, overlay, schema, sdk, shape, text};
 
 /// The version of the contract's own form: where which file is, and what the index says.
 pub const CONTRACT_VERSION: u64 = 1;
@@ -48,6 +48,8 @@ fn apis(shapes: &shape::Shapes) -> Result<BTreeMap<String, Value>, ContractError
         ("apis/sidecar.enums.json", api::enums()),
         ("apis/sidecar.examples.json", api::examples()),
         ("apis/sidecar.compat.json", api::compat()),
+        ("apis/sidecar.metrics.json", observation::metrics()),
+        ("apis/sidecar.events.json", observation::events()),
         ("sdk/types.json", sdk::types(shapes)?),
         ("sdk/methods.json", sdk::methods()),
         ("sdk/test_vectors.json", sdk::test_vectors()),

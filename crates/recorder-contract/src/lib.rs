@@ -14,6 +14,7 @@ mod enumeration;
 mod error;
 mod example;
 pub mod glossary;
+mod observation;
 mod openapi;
 mod overlay;
 mod publish;
