@@ -61,6 +61,16 @@ impl Admission {
         self.places.available_permits() == 0
     }
 
+    /// Places that are free.
+    pub(crate) fn free_count(&self) -> usize {
+        self.places.available_permits()
+    }
+
+    /// Bytes of bodies that are held, and how many may be.
+    pub(crate) fn held_bytes(&self) -> (usize, usize) {
+        (self.held_bytes.load(Ordering::Relaxed), self.held_bytes_max)
+    }
+
     /// Requests that wait.
     pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)

@@ -1,7 +1,7 @@
-//! Signs a checkpoint over each stream that grew, once an interval.
+//! What has to happen though nobody writes: checkpoints once an interval, and seals whose time has come.
 //!
-//! What was recorded since is covered by no signature yet: the interval is the most that a thief of the disk can take
-//! back. A stream that could not be signed is tried again.
+//! What was recorded since the last checkpoint is covered by no signature: the interval is the most that a thief of the
+//! disk can take back. A stream that could not be signed is tried again.
 
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,24 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use recorder::{Recorder, SealError};
+use recorder_core::identity::TenantId;
 use recorder_sidecar_config::config::LogLevel;
+use tokio::time::Instant;
 
 use crate::ingest::{Observed, stops_the_writer};
 use crate::log::Log;
 
-/// The thread that signs.
+/// How often it is looked whether a segment has to be sealed.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The thread that signs and seals.
 pub(crate) struct Checkpoints {
     stop: Mutex<Option<SyncSender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Checkpoints {
-    /// Starts the thread.
+    /// Starts the thread. Without an interval it signs nothing.
     ///
     /// # Errors
     ///
@@ -29,13 +34,25 @@ impl Checkpoints {
     pub(crate) fn start(
         recorder: Arc<Recorder>,
         observed: Arc<Observed>,
-        interval: Duration,
+        interval: Option<Duration>,
         log: Log,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
+        let keeper = Keeper { recorder, observed, log };
         let run = move || {
-            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                sign_all(&recorder, &observed, log);
+            let mut next = interval.map(|interval| Instant::now() + interval);
+            let wait = |next: Option<Instant>| {
+                let left = next.map(|next| next.saturating_duration_since(Instant::now()));
+                left.map_or(TICK, |left| left.min(TICK))
+            };
+            while stopped.recv_timeout(wait(next)) == Err(RecvTimeoutError::Timeout) {
+                keeper.seal_due();
+                if let (Some(due), Some(interval)) = (next, interval)
+                    && Instant::now() >= due
+                {
+                    keeper.sign_all();
+                    next = Some(Instant::now() + interval);
+                }
             }
         };
         let thread =
@@ -53,21 +70,43 @@ impl Checkpoints {
     }
 }
 
-fn sign_all(recorder: &Recorder, observed: &Observed, log: Log) {
-    for (tenant_id, since) in observed.take_dirty() {
-        match recorder.checkpoint(&tenant_id) {
-            Ok(_) | Err(SealError::NothingRecorded) => {}
-            Err(error) => {
-                if let SealError::Append(append) = &error
-                    && stops_the_writer(append)
-                {
-                    observed.latched.store(true, std::sync::atomic::Ordering::Release);
-                }
-                let members =
-                    [("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())];
-                log.write(LogLevel::Error, "checkpoint_failed", &members);
-                observed.add_dirty(tenant_id, since);
+struct Keeper {
+    recorder: Arc<Recorder>,
+    observed: Arc<Observed>,
+    log: Log,
+}
+
+impl Keeper {
+    fn sign_all(&self) {
+        for tenant_id in self.observed.begin_signing() {
+            let outcome = self.recorder.checkpoint(&tenant_id);
+            let is_covered = matches!(outcome, Ok(_) | Err(SealError::NothingRecorded));
+            self.observed.signed(&tenant_id, is_covered);
+            if let Err(error) = outcome
+                && !is_covered
+            {
+                self.failed("checkpoint_failed", &tenant_id, &error);
             }
         }
+    }
+
+    fn seal_due(&self) {
+        for (tenant_id, outcome) in self.recorder.seal_due_segments() {
+            if let Err(error) = outcome {
+                self.failed("seal_failed", &tenant_id, &error);
+            }
+            self.observed.moved(tenant_id);
+        }
+    }
+
+    fn failed(&self, event: &str, tenant_id: &TenantId, error: &SealError) {
+        if let SealError::Append(append) = error
+            && stops_the_writer(append)
+        {
+            self.observed.latched.store(true, std::sync::atomic::Ordering::Release);
+        }
+        let members =
+            [("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())];
+        self.log.write(LogLevel::Error, event, &members);
     }
 }

@@ -25,13 +25,12 @@ use recorder_sidecar_api::route::{Access, Method, Operation, Route};
 use recorder_sidecar_config::config::{LogLevel, is_loopback};
 
 use crate::answer::{Answer, AnswerBody};
+use crate::audit::{AuthFailure, Credential, Peer};
 use crate::gate::Cut;
+use crate::metrics::NO_ROUTE;
 use crate::refusal::Refusal;
 use crate::service::Service;
 use crate::{bundles, otel, probes, reading, recording};
-
-/// The path under which requests are counted that ask for nothing that is served.
-const NO_ROUTE: &str = "none";
 
 /// A request whose head has been agreed to.
 pub(crate) struct Asked {
@@ -56,6 +55,8 @@ pub(crate) struct Connection {
     pub(crate) is_spare: bool,
     /// Whether a page in a browser could be made to send it, and nothing but its Host would tell.
     pub(crate) is_reachable_by_browsers: bool,
+    /// Who is at its other end.
+    pub(crate) peer: Peer,
 }
 
 /// The sender's name for a request, under the name of the header that it came in.
@@ -70,19 +71,20 @@ pub(crate) async fn handle(
     let began = tokio::time::Instant::now();
     let id = service.correlation_id();
     let operation = Operation::find(request.method().as_str(), request.uri().path());
-    let path = operation.as_ref().map_or(NO_ROUTE, |operation| operation.route().path);
     let form = Form::of(&request);
+    let known = operation.as_ref().ok().copied();
     let (echo, outcome) = match echo(request.headers()) {
         Ok(echo) => (echo, answer(&service, &connection, operation, request).await),
         Err(refusal) => (None, Err(refusal)),
     };
     let code = outcome.as_ref().err().map(|refusal| refusal.code);
+    let given_id = echo.as_ref().and_then(|(_, value)| value.to_str().ok()).map(str::to_owned);
     let mut response = respond(&id, echo, form, outcome);
     if connection.is_spare {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let status = response.status().as_u16();
-    service.metrics.count(path, status, code);
+    service.metrics.count(known, status, code, began);
     let level = if status >= 500 { LogLevel::Warn } else { LogLevel::Debug };
     if service.log.takes(level) {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -90,11 +92,12 @@ pub(crate) async fn handle(
             level,
             "request",
             &[
-                ("path", path.into()),
+                ("route", known.map_or(NO_ROUTE, |operation| operation.route().path).into()),
                 ("status", status.into()),
                 ("code", code.map(Code::code).into()),
                 ("microseconds", micros.into()),
                 ("server_correlation_id", id.into()),
+                ("correlation_id", given_id.into()),
             ],
         );
     }
@@ -180,7 +183,7 @@ async fn answer(
     if connection.is_reachable_by_browsers {
         check_host(request.headers())?;
     }
-    authenticate(service, request.headers())?;
+    authenticate(service, connection.peer, route.path, request.headers())?;
     otel::check_open(service, operation)?;
     let asked = agree(operation, &request)?;
     let mut held = service.admission.hold();
@@ -241,13 +244,20 @@ fn names_this_machine(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(is_loopback)
 }
 
-fn authenticate(service: &Service, headers: &HeaderMap) -> Result<(), Refusal> {
+fn authenticate(
+    service: &Service,
+    peer: Peer,
+    route: &'static str,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
     let Some(tokens) = &service.tokens else { return Ok(()) };
     let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    match given.is_some_and(|given| tokens.accepts(given)) {
-        true => Ok(()),
-        false => Err(Refusal::new(Code::Unauthorized, "a valid bearer token is needed")),
+    if given.is_some_and(|given| tokens.accepts(given)) {
+        return Ok(());
     }
+    let credential = if given.is_some() { Credential::Invalid } else { Credential::Missing };
+    service.audit.auth_failed(AuthFailure { credential, peer, route });
+    Err(Refusal::new(Code::Unauthorized, "a valid bearer token is needed"))
 }
 
 /// Checks what the head says of the body and of the answer.

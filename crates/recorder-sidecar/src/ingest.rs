@@ -14,14 +14,19 @@ use std::time::Duration;
 
 use recorder::{AppendError, Receipt, Recorder, Request};
 use recorder_core::identity::TenantId;
+use recorder_sidecar_api::audit::TENANT;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use crate::metrics::{BATCH_BOUNDS, Histogram, MICROS_BOUNDS};
 
 /// Why a request was not recorded.
 #[derive(Debug)]
 pub(crate) enum IngestError {
     /// Too many requests wait.
     QueueFull,
+    /// The stream is the sidecar's own.
+    Reserved,
     /// The stream would be one too many.
     TooManyStreams,
     /// The database's file is not the one that was opened.
@@ -51,47 +56,123 @@ pub(crate) struct Bounds {
 }
 
 /// What others see of the writer's thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Observed {
     /// Whether the writer stopped for good.
     pub(crate) latched: AtomicBool,
     /// Requests that wait.
     pub(crate) waiting: AtomicU64,
-    /// Commits so far.
-    pub(crate) commits: AtomicU64,
-    /// Envelopes that they recorded.
+    /// Envelopes that were recorded for clients.
     pub(crate) envelopes: AtomicU64,
-    /// Microseconds that they took.
-    pub(crate) commit_micros: AtomicU64,
-    /// Streams that hold more than their newest checkpoint covers, and since when.
-    dirty: Mutex<BTreeMap<TenantId, Instant>>,
+    /// How many were committed together.
+    pub(crate) batch_envelopes: Histogram,
+    /// Microseconds that commits took.
+    pub(crate) commit_micros: Histogram,
+    growth: Mutex<Growth>,
+}
+
+/// Streams that hold more than their newest checkpoint covers, and streams that may stand elsewhere than before.
+#[derive(Debug, Default)]
+struct Growth {
+    uncovered: BTreeMap<TenantId, Uncovered>,
+    /// Those of which a checkpoint is being signed.
+    signing: BTreeMap<TenantId, Uncovered>,
+    moved: BTreeSet<TenantId>,
+}
+
+/// What no checkpoint covers.
+#[derive(Clone, Copy, Debug)]
+struct Uncovered {
+    since: Instant,
+    envelopes: u64,
+}
+
+/// What no checkpoint covers, of all streams.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lag {
+    pub(crate) streams: usize,
+    pub(crate) envelopes: u64,
+    /// The age of the oldest envelope.
+    pub(crate) oldest: Duration,
+}
+
+impl Default for Observed {
+    fn default() -> Self {
+        Self {
+            latched: AtomicBool::default(),
+            waiting: AtomicU64::default(),
+            envelopes: AtomicU64::default(),
+            batch_envelopes: Histogram::new(BATCH_BOUNDS),
+            commit_micros: Histogram::new(MICROS_BOUNDS),
+            growth: Mutex::default(),
+        }
+    }
+}
+
+impl Growth {
+    fn add(&mut self, tenant_id: &TenantId, more: Uncovered) {
+        match self.uncovered.get_mut(tenant_id) {
+            Some(noted) => {
+                noted.since = noted.since.min(more.since);
+                noted.envelopes += more.envelopes;
+            }
+            None => drop(self.uncovered.insert(tenant_id.clone(), more)),
+        }
+    }
 }
 
 impl Observed {
-    fn dirty(&self) -> MutexGuard<'_, BTreeMap<TenantId, Instant>> {
-        self.dirty.lock().unwrap_or_else(PoisonError::into_inner)
+    fn growth(&self) -> MutexGuard<'_, Growth> {
+        self.growth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the streams that want a checkpoint, and since when.
-    pub(crate) fn take_dirty(&self) -> BTreeMap<TenantId, Instant> {
-        std::mem::take(&mut *self.dirty())
+    /// Notes that a stream grew, by envelopes that are uncovered since `since`.
+    pub(crate) fn grew(&self, tenant_id: &TenantId, since: Instant, envelopes: u64) {
+        let mut growth = self.growth();
+        growth.add(tenant_id, Uncovered { since, envelopes });
+        if !growth.moved.contains(tenant_id) {
+            growth.moved.insert(tenant_id.clone());
+        }
     }
 
-    /// How long the oldest envelope waits for a checkpoint.
-    pub(crate) fn uncovered_for(&self) -> Duration {
-        self.dirty().values().min().map_or(Duration::ZERO, |since| since.elapsed())
+    /// Notes that a stream stands elsewhere than before.
+    pub(crate) fn moved(&self, tenant_id: TenantId) {
+        self.growth().moved.insert(tenant_id);
     }
 
-    /// Notes that a stream has wanted a checkpoint since `since`, or since before that.
-    pub(crate) fn add_dirty(&self, tenant_id: TenantId, since: Instant) {
-        let mut dirty = self.dirty();
-        let noted = dirty.entry(tenant_id).or_insert(since);
-        *noted = since.min(*noted);
+    /// Takes the streams that stand elsewhere than before.
+    pub(crate) fn take_moved(&self) -> BTreeSet<TenantId> {
+        std::mem::take(&mut self.growth().moved)
     }
 
-    /// Streams that want a checkpoint.
-    pub(crate) fn dirty_count(&self) -> usize {
-        self.dirty().len()
+    /// The streams that want a checkpoint, all of which are then to be `signed`.
+    pub(crate) fn begin_signing(&self) -> Vec<TenantId> {
+        let mut growth = self.growth();
+        growth.signing = std::mem::take(&mut growth.uncovered);
+        growth.signing.keys().cloned().collect()
+    }
+
+    /// Notes whether a checkpoint covers what a stream held when signing began.
+    pub(crate) fn signed(&self, tenant_id: &TenantId, is_covered: bool) {
+        let mut growth = self.growth();
+        if let Some(was) = growth.signing.remove(tenant_id)
+            && !is_covered
+        {
+            growth.add(tenant_id, was);
+        }
+    }
+
+    /// What no checkpoint covers.
+    pub(crate) fn lag(&self) -> Lag {
+        let growth = self.growth();
+        let twice = |tenant_id: &&TenantId| growth.signing.contains_key(*tenant_id);
+        let both = growth.uncovered.keys().filter(twice).count();
+        let all = || growth.uncovered.values().chain(growth.signing.values());
+        Lag {
+            streams: growth.uncovered.len() + growth.signing.len() - both,
+            envelopes: all().map(|it| it.envelopes).sum(),
+            oldest: all().map(|it| it.since).min().map_or(Duration::ZERO, |since| since.elapsed()),
+        }
     }
 }
 
@@ -139,6 +220,9 @@ impl Ingest {
         request: Request,
         bytes: usize,
     ) -> Result<Vec<Receipt>, IngestError> {
+        if request.tenant_id.as_str() == TENANT {
+            return Err(IngestError::Reserved);
+        }
         let (answer, outcome) = oneshot::channel();
         let sent = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(queue) => {
@@ -262,10 +346,10 @@ impl Writer {
             requests.push(request);
         }
         let began = Instant::now();
+        let envelopes: usize = requests.iter().map(|request| request.submissions.len()).sum();
         let outcomes = self.recorder.append_requests(requests);
-        let micros = began.elapsed().as_micros() as u64;
-        self.observed.commit_micros.fetch_add(micros, Ordering::Relaxed);
-        self.observed.commits.fetch_add(1, Ordering::Relaxed);
+        self.observed.commit_micros.observe_since(began);
+        self.observed.batch_envelopes.observe(envelopes as u64);
         for ((sender, tenant_id), outcome) in answers.into_iter().zip(outcomes) {
             self.observe(&tenant_id, &outcome, began);
             answer(sender, outcome.map_err(IngestError::Append));
@@ -284,7 +368,7 @@ impl Writer {
                 self.observed.envelopes.fetch_add(fresh as u64, Ordering::Relaxed);
                 if fresh > 0 {
                     self.tenants.insert(tenant_id.clone());
-                    self.observed.add_dirty(tenant_id.clone(), began);
+                    self.observed.grew(tenant_id, began, fresh as u64);
                 }
             }
             Err(error) if stops_the_writer(error) => {

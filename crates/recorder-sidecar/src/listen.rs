@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::audit::{FileOutcome, Peer, Stopped};
 use crate::gate::{Gate, HEAD_TIMEOUT, Refusal};
 use crate::handle::{Connection, handle};
 use crate::service::Service;
@@ -84,19 +85,21 @@ pub(crate) async fn run(service: Arc<Service>) -> Result<(), String> {
     if let Some(socket) = &unix {
         acceptors.push(tokio::spawn(server.clone().accept_unix(Arc::clone(&socket.listener))));
     }
-    signals.wait(&service, &tls).await;
+    let signal = signals.wait(&service, &tls).await;
     service.log.write(LogLevel::Info, "stopping", &[]);
     service.draining.store(true, std::sync::atomic::Ordering::Release);
     acceptors.iter().for_each(tokio::task::JoinHandle::abort);
     drop(unix);
     // Whoever listens to this is told; nobody else is left.
     let _ = drain.send(true);
-    if tokio::time::timeout(DRAIN_TIMEOUT, room.empty()).await.is_err() {
+    let connections_cut = tokio::time::timeout(DRAIN_TIMEOUT, room.empty()).await.is_err();
+    if connections_cut {
         service.log.write(LogLevel::Warn, "connections_cut", &[]);
     }
     let last = Arc::clone(&service);
     // What was handed to the writer is committed, whoever is still there to hear of it.
-    let finished = tokio::task::spawn_blocking(move || last.finish()).await;
+    let stopped = Stopped { signal, connections_cut };
+    let finished = tokio::task::spawn_blocking(move || last.finish(stopped)).await;
     service.log.write(LogLevel::Info, "stopped", &[]);
     finished.map_err(|error| error.to_string())
 }
@@ -232,17 +235,18 @@ struct Server {
 impl Server {
     async fn accept_tcp(self, listener: TcpListener, tls: Tls) {
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
+            let Ok((stream, address)) = listener.accept().await else {
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            let peer = Peer::Tcp(address.ip());
             // One who finds no place at all is cut at once: to keep it waiting would cost a place.
             let Some(place) = self.room.enter() else { continue };
             // Answers are written whole; waiting for more to send would only delay them.
             let _ = stream.set_nodelay(true);
             let server = self.clone();
             match &tls {
-                None => drop(tokio::spawn(server.serve(stream, place))),
+                None => drop(tokio::spawn(server.serve(stream, place, peer))),
                 Some(config) => {
                     let config = Arc::clone(&config.read().unwrap_or_else(PoisonError::into_inner));
                     tokio::spawn(async move {
@@ -251,7 +255,7 @@ impl Server {
                             if place.is_spare { SPARE_TIMEOUT } else { HANDSHAKE_TIMEOUT };
                         let accepted = tokio::time::timeout(wait_max, accepted).await;
                         if let Ok(Ok(stream)) = accepted {
-                            server.serve(stream, place).await;
+                            server.serve(stream, place, peer).await;
                         }
                     });
                 }
@@ -266,12 +270,13 @@ impl Server {
                 continue;
             };
             let Some(place) = self.room.enter() else { continue };
-            tokio::spawn(self.clone().serve(stream, place));
+            let peer = Peer::Unix(stream.peer_cred().ok().map(|it| it.uid()));
+            tokio::spawn(self.clone().serve(stream, place, peer));
         }
     }
 
     /// Serves one connection to its end.
-    async fn serve<S>(mut self, stream: S, place: Place)
+    async fn serve<S>(mut self, stream: S, place: Place, peer: Peer)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -280,6 +285,7 @@ impl Server {
         let service = Arc::clone(&self.service);
         let known = Connection {
             cut: gate.cut(),
+            peer,
             is_spare: place.is_spare,
             is_reachable_by_browsers: self.is_plain_tcp && service.tokens.is_none(),
         };
@@ -316,7 +322,8 @@ where
 {
     if let Some(refusal) = refusal {
         let id = service.correlation_id();
-        service.metrics.count("none", refusal.code.status(), Some(refusal.code));
+        let began = tokio::time::Instant::now();
+        service.metrics.count(None, refusal.code.status(), Some(refusal.code), began);
         let problem = Problem::new(refusal.code, refusal.detail, id.as_str()).to_json();
         let retry = if refusal.code.is_retryable() { "retry-after: 1\r\n" } else { "" };
         let head = format!(
@@ -353,12 +360,12 @@ impl Signals {
         })
     }
 
-    /// Reads again what it is told to, until it is told to stop.
-    async fn wait(mut self, service: &Service, tls: &Tls) {
+    /// Reads again what it is told to, until it is told to stop; by which signal is returned.
+    async fn wait(mut self, service: &Service, tls: &Tls) -> &'static str {
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
                 _ = self.reload.recv() => reload(service, tls),
             }
         }
@@ -369,19 +376,26 @@ fn reload(service: &Service, tls: &Tls) {
     let failed = |what: &str, error: String| {
         let members = [("file", what.into()), ("error", error.into())];
         service.log.write(LogLevel::Error, "reload_failed", &members);
+        FileOutcome::Failed
     };
+    let (mut of_token, mut of_tls) = (FileOutcome::Absent, FileOutcome::Absent);
     if let (Some(tokens), Some(settings)) = (&service.tokens, service.config.token()) {
-        match Token::read(&settings.path) {
-            Ok(token) => tokens.replace(&token),
+        of_token = match Token::read(&settings.path) {
+            Ok(token) if tokens.replace(&token) => FileOutcome::Replaced,
+            Ok(_) => FileOutcome::Unchanged,
             Err(error) => failed("token", error.to_string()),
-        }
+        };
     }
     let files = service.config.tcp().and_then(|tcp| tcp.tls.as_ref()).map(|tls| &tls.files);
     if let (Some(current), Some(files)) = (tls, files) {
-        match tls::load(files) {
-            Ok(config) => *current.write().unwrap_or_else(PoisonError::into_inner) = config,
+        of_tls = match tls::load(files) {
+            Ok(config) => {
+                *current.write().unwrap_or_else(PoisonError::into_inner) = config;
+                FileOutcome::Replaced
+            }
             Err(error) => failed("tls", error.to_string()),
-        }
+        };
     }
+    service.audit.reloaded(of_token, of_tls);
     service.log.write(LogLevel::Info, "reloaded", &[]);
 }

@@ -4,6 +4,7 @@
 
 mod admission;
 mod answer;
+mod audit;
 mod bundles;
 mod checkpoints;
 mod gate;
@@ -102,7 +103,8 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("recorder-sidecar: {error}");
+            // Paths and texts of settings are in it: lines are kept, whatever else is not seen is escaped.
+            error.lines().for_each(|line| eprintln!("recorder-sidecar: {}", log::visible(line)));
             ExitCode::FAILURE
         }
     }
@@ -133,6 +135,7 @@ fn serve(path: &std::path::Path, check: bool, options: StartOptions) -> Result<(
     if check {
         return Ok(());
     }
+    log::report_panics(config.logging());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let service = Arc::new(Service::start(config, options)?);

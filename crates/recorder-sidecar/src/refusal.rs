@@ -61,6 +61,9 @@ impl From<IngestError> for Refusal {
             IngestError::QueueFull => {
                 Self::new(Code::QueueFull, "too many requests wait for the writer")
             }
+            IngestError::Reserved => {
+                Self::new(Code::StreamMismatch, "the tenant system is the sidecar's own")
+            }
             IngestError::TooManyStreams => Self::new(
                 Code::TooManyStreams,
                 "ingest.max_streams streams are recorded here already",

@@ -14,11 +14,12 @@ use recorder_core::identity::TenantId;
 use recorder_envelope::segment::SealReason;
 use recorder_sidecar_config::Config;
 use recorder_sidecar_config::config::{self, LogLevel, SignerSettings};
-use recorder_store::{SqliteOptions, SqliteStore, Store, Synchronous};
+use recorder_store::{ReadError, SqliteOptions, SqliteStore, Store, Synchronous};
 
 use crate::admission::Admission;
+use crate::audit::{self, Audit, Journal, Parts, Started, Stopped};
 use crate::checkpoints::Checkpoints;
-use crate::ingest::{Bounds, Database, Ingest};
+use crate::ingest::{Bounds, Database, Ingest, Observed};
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::otel::Doors;
@@ -44,7 +45,8 @@ pub(crate) struct Service {
     pub(crate) tokens: Option<Tokens>,
     pub(crate) admission: Admission,
     pub(crate) ingest: Ingest,
-    pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) audit: Audit,
     pub(crate) doors: Option<Doors>,
     pub(crate) retention: Retention,
     pub(crate) metrics: Metrics,
@@ -55,7 +57,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Opens the database and starts the threads.
+    /// Opens the database, records the start, and starts the threads.
     ///
     /// # Errors
     ///
@@ -70,25 +72,24 @@ impl Service {
         let checkpoint_interval =
             signer.as_ref().map(|signer| Duration::from_millis(signer.checkpoint_interval_ms));
         let recorder = Arc::new(open_recorder(&config, store, signer, options.adopt_head)?);
-        let failed = |error: &dyn std::fmt::Display| error.to_string();
-        let streams = recorder.store().streams().map_err(|error| failed(&error))?;
-        let own = streams
-            .into_iter()
-            .filter(|stream| stream.recorder_id == recorder.config().recorder_id);
-        let tenants: BTreeSet<TenantId> = own.map(|stream| stream.tenant_id).collect();
+        let tenants = clients(&recorder).map_err(|error| error.to_string())?;
         let ingest = start_ingest(&config, &recorder, &database, tenants.clone())?;
         let log = Log::new(config.logging());
-        let checkpoints = match checkpoint_interval {
-            None => None,
-            Some(interval) => {
-                // What was recorded before the last end may have no checkpoint yet.
-                let now = tokio::time::Instant::now();
-                tenants.into_iter().for_each(|tenant| ingest.observed().add_dirty(tenant, now));
-                let observed = Arc::clone(ingest.observed());
-                let started = Checkpoints::start(Arc::clone(&recorder), observed, interval, log);
-                Some(started.map_err(|error| failed(&error))?)
-            }
+        let observed = Arc::clone(ingest.observed());
+        note_uncovered(&recorder, &observed);
+        let parts = Parts {
+            recorder: Arc::clone(&recorder),
+            database: Some(database.clone()),
+            observed: Arc::clone(&observed),
+            log,
         };
+        let started =
+            Started { adopt_head: options.adopt_head, settings: config.effective().clone() };
+        let journal = Journal::open(parts, &started, tenants)?;
+        let audit = Audit::start(journal).map_err(|error| error.to_string())?;
+        let checkpoints =
+            Checkpoints::start(Arc::clone(&recorder), observed, checkpoint_interval, log);
+        let checkpoints = checkpoints.map_err(|error| error.to_string())?;
         let limits = *config.limits();
         let retention = Retention {
             seconds: config.ingest().idempotency_ttl_seconds,
@@ -110,8 +111,9 @@ impl Service {
             ingest,
             checkpoints,
             doors,
+            audit,
             retention,
-            metrics: Metrics::default(),
+            metrics: Metrics::new(),
             log,
             draining: AtomicBool::new(false),
             correlation_prefix: u64::from_be_bytes(prefix),
@@ -130,30 +132,32 @@ impl Service {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// Answers everything that waits, seals by policy, signs a last checkpoint.
-    pub(crate) fn finish(&self) {
+    /// Answers everything that waits, seals by policy, signs a last checkpoint of each stream, and records that: the
+    /// last of all is the stream that says so.
+    pub(crate) fn finish(&self, stopped: Stopped) {
         self.ingest.drain();
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.stop();
+        self.checkpoints.stop();
+        let journal = self.audit.stop();
+        let tenants = clients(&self.recorder).unwrap_or_default();
+        tenants.iter().for_each(|tenant_id| self.close(tenant_id));
+        if let Some(journal) = journal {
+            journal.finish(stopped, tenants);
         }
-        let seals = self.config.recorder().auto_seal != config::AutoSeal::None;
-        let streams = self.recorder.store().streams().unwrap_or_default();
-        for stream in streams {
-            if stream.recorder_id != self.recorder.config().recorder_id {
-                continue;
-            }
-            let tenant_id = &stream.tenant_id;
-            let sealed = match seals {
-                true => self.recorder.seal_segment(tenant_id, SealReason::Shutdown).map(drop),
-                false => Ok(()),
-            };
-            let signed = match self.checkpoints {
-                Some(_) => self.recorder.checkpoint(tenant_id).map(drop),
-                None => Ok(()),
-            };
-            for outcome in [sealed, signed] {
-                self.report_last(tenant_id, outcome);
-            }
+        self.close(&audit::tenant_id());
+    }
+
+    /// Seals by policy and signs a last checkpoint.
+    fn close(&self, tenant_id: &TenantId) {
+        let sealed = match self.config.recorder().auto_seal {
+            config::AutoSeal::None => Ok(()),
+            _ => self.recorder.seal_segment(tenant_id, SealReason::Shutdown).map(drop),
+        };
+        let signed = match self.recorder.signer() {
+            Some(_) => self.recorder.checkpoint(tenant_id).map(drop),
+            None => Ok(()),
+        };
+        for outcome in [sealed, signed] {
+            self.report_last(tenant_id, outcome);
         }
     }
 
@@ -167,6 +171,24 @@ impl Service {
                 &[("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())],
             ),
         }
+    }
+}
+
+/// The tenants of the streams that clients record into.
+fn clients(recorder: &Recorder) -> Result<BTreeSet<TenantId>, ReadError> {
+    let (own, recorder_id) = (audit::tenant_id(), &recorder.config().recorder_id);
+    let streams = recorder.store().streams()?.into_iter();
+    let streams = streams.filter(|it| it.recorder_id == *recorder_id && it.tenant_id != own);
+    Ok(streams.map(|stream| stream.tenant_id).collect())
+}
+
+/// What was recorded before the last end may have no checkpoint yet, and is as old as it says.
+fn note_uncovered(recorder: &Recorder, observed: &Observed) {
+    let (now, wall) = (tokio::time::Instant::now(), recorder.clock().now());
+    for (tenant_id, (envelopes, since)) in recorder.uncovered() {
+        let age = wall.nanoseconds().saturating_sub(since.nanoseconds());
+        let age = Duration::from_nanos(u64::try_from(age).unwrap_or(0));
+        observed.grew(&tenant_id, now.checked_sub(age).unwrap_or(now), envelopes);
     }
 }
 

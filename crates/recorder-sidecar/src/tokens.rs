@@ -30,14 +30,16 @@ impl Tokens {
         Self(RwLock::new(Accepted { current, previous: None }))
     }
 
-    /// Accepts `token` from now on, and the one before it for ten more minutes.
-    pub(crate) fn replace(&self, token: &Token) {
+    /// Accepts `token` from now on, and the one before it for ten more minutes; says whether it is another one.
+    pub(crate) fn replace(&self, token: &Token) -> bool {
         let mut accepted = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let next = sha256(&[token.expose()]);
-        if next != accepted.current {
+        let is_other = next != accepted.current;
+        if is_other {
             accepted.previous = Some((accepted.current, Instant::now() + OVERLAP));
             accepted.current = next;
         }
+        is_other
     }
 
     /// Whether an `Authorization` bears one of them. Every comparison is made, whatever the first says.

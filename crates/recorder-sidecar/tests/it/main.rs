@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "tests set up files and read the time")]
 
+mod audit;
 mod client;
 mod faults;
 mod framing;

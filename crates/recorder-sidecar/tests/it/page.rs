@@ -2,6 +2,8 @@
 
 use recorder_envelope::key_file::write_encrypted;
 use recorder_envelope::signing::SecretKey;
+use recorder_sidecar_api::audit::{Event, Occasion, PEERS_MAX, WINDOW_SECONDS};
+use recorder_sidecar_api::metric::Metric;
 use recorder_sidecar_api::problem::Code;
 use recorder_sidecar_api::route::Operation;
 
@@ -73,4 +75,33 @@ fn the_description_that_is_served_is_the_one_that_is_published() {
     assert_eq!((served.status, served.headers["content-type"].as_str()), (200, "application/json"));
     assert!(served.body == std::fs::read(path).unwrap());
     assert_eq!(sidecar.client_with(None).get("/openapi.json").status, 401);
+}
+
+/// Lines of the page that begin as a row about a name.
+fn rows<'a>(page: &'a str, prefix: &str) -> Vec<&'a str> {
+    page.lines().filter(|line| line.starts_with(prefix)).collect()
+}
+
+#[test]
+fn every_event_and_every_metric_stands_on_the_page_and_no_other() {
+    let page = page();
+    let events = Event::ALL.iter().map(|event| {
+        let when = match event.occasion() {
+            Occasion::Start => "at a start",
+            Occasion::Counted => "at once, then once a window",
+            Occasion::Window => "once a window",
+            Occasion::Stop => "at a stop",
+        };
+        format!("| `{}` | {when} | {} |", event.event_type(), event.summary())
+    });
+    assert_eq!(rows(&page, "| `system."), events.collect::<Vec<_>>());
+    let metrics = Metric::ALL.iter().map(|metric| {
+        let labels: Vec<_> = metric.labels().iter().map(|label| format!("`{label}`")).collect();
+        let (name, kind, help) = (metric.name(), metric.kind().name(), metric.help());
+        format!("| `{name}` | {kind} | {} | {help} |", labels.join(", "))
+    });
+    let (begin, end) = (page.find("## Metrics").unwrap(), page.find("## Log").unwrap());
+    assert_eq!(rows(&page[begin..end], "| `"), metrics.collect::<Vec<_>>());
+    assert!(page.contains(&format!("A window is {WINDOW_SECONDS} seconds")));
+    assert!(page.contains(&format!("the first {PEERS_MAX} are named")));
 }

@@ -111,11 +111,11 @@ fn segments_are_listed_with_their_streams() {
         }
     }
     let of = |tenant: &str, index| (tenant.to_owned(), index);
-    assert_eq!(seen, [of("t", 0), of("t", 1), of("t", 2), of("u", 0)]);
+    assert_eq!(seen, [of("system", 0), of("t", 0), of("t", 1), of("t", 2), of("u", 0)]);
     let active = client.get("/v1/segments/active").json();
     let active: Vec<_> =
         active["segments"].as_array().unwrap().iter().map(|it| it["tenant_id"].clone()).collect();
-    assert_eq!(active, ["u"]);
+    assert_eq!(active, ["system", "u"]);
     assert_eq!(client.get("/v1/segments?cursor=x").code(), "filter_invalid");
 }
 

@@ -180,7 +180,7 @@ fn settings_are_shown_without_secrets_and_counts_are_counted() {
     let text = String::from_utf8(metrics.body).unwrap();
     for line in [
         "recorder_envelopes_total 1",
-        "recorder_requests_total{path=\"/v1/envelopes\",status=\"201\"} 1",
+        "recorder_requests_total{route=\"/v1/envelopes\",status=\"201\"} 1",
         "recorder_writer_latched 0",
         "# TYPE integrity_rpo_seconds gauge",
     ] {
