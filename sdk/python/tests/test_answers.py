@@ -1,5 +1,6 @@
 """An answer that the contract does not allow is a violation, whatever it says, and is not asked for again."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -14,7 +15,9 @@ from recorder_client import (
     RetryPolicy,
     ServiceUnavailableError,
 )
+from recorder_client.drafts import prepare
 
+OTHER_ID = "019a4f00-0000-7000-8000-00000000ffff"
 BATCH = EXAMPLES["exchanges"]["record_batch"]
 
 
@@ -74,6 +77,20 @@ def test_an_answer_of_another_form_is_a_violation(given: Answer) -> None:
 def test_a_receipt_is_for_what_was_sent(name: str) -> None:
     other = RECEIPT[name][:-1] + ("0" if RECEIPT[name][-1] != "0" else "1")
     assert name in str(refused(answer(201, RECEIPT | {name: other})))
+
+
+def test_a_salt_that_was_made_up_is_not_held_against_the_first_receipt_of_an_id_of_ones_own() -> None:
+    others = dataclasses.replace(stage().surroundings(), random_bytes=bytes)
+    unsalted = example_draft().model_copy(update={"payload_salt": None})
+    assert stage(replayed()).client(surroundings=others).record(unsalted).replayed
+    for given in (recorded(), answer(200, RECEIPT | {"envelope_id": OTHER_ID}, idempotency_replayed="true")):
+        with pytest.raises(ContractViolationError):
+            stage(given).client(surroundings=others).record(unsalted)
+    # An id that was made up here was never recorded before.
+    fresh = unsalted.model_copy(update={"envelope_id": None})
+    made_up = RECEIPT | {"envelope_id": prepare(fresh, others).envelope_id}
+    with pytest.raises(ContractViolationError, match="payload_commitment"):
+        stage(answer(200, made_up, idempotency_replayed="true")).client(surroundings=others).record(fresh)
 
 
 def problem_with(code: str, /, **members: Any) -> Answer:
@@ -143,14 +160,13 @@ def test_a_batch_has_one_receipt_for_each_draft(answered: dict[str, Any]) -> Non
 
 
 def test_answers_are_about_what_was_asked() -> None:
-    other = "019a4f00-0000-7000-8000-00000000ffff"
     checkpoint = EXAMPLES["exchanges"]["checkpoint"]["answers"]["200"]
     inclusion = EXAMPLES["exchanges"]["prove_inclusion"]["answers"]["200"]
     consistency = EXAMPLES["exchanges"]["prove_consistency"]["answers"]["200"]
     segments = EXAMPLES["exchanges"]["list_segments"]["answers"]["200"]
     for call in (
         lambda: stage(answer(200, checkpoint | {"tenant_id": "other"})).client().checkpoint(),
-        lambda: stage(answer(200, inclusion)).client().prove_inclusion(other),
+        lambda: stage(answer(200, inclusion)).client().prove_inclusion(OTHER_ID),
         lambda: stage(answer(200, inclusion)).client().prove_inclusion(inclusion["envelope_id"], tree_size=10**9),
         lambda: stage(answer(200, consistency)).client().prove_consistency(consistency["old_size"] + 1),
         lambda: stage(answer(200, segments)).client().list_segments(tenant_id="other"),

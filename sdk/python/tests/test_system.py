@@ -137,7 +137,10 @@ def test_the_same_draft_is_recorded_once_and_another_under_its_id_never(shared_s
         with pytest.raises(RequestRefusedError) as caught:
             client.record(draft("third"), idempotency_key="another-key")
         assert caught.value.code == "idempotency_conflict"
-        assert len(list(client.each_envelope())) == 1
+        unsalted = whole.model_copy(update={"payload_salt": None})
+        assert client.record(unsalted).receipt == first.receipt
+        assert client.record_batch([unsalted, draft("beside")]).receipts[0] == first.receipt
+        assert len(list(client.each_envelope())) == 2
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

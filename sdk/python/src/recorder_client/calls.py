@@ -375,9 +375,9 @@ def _body(request: Closed) -> bytes:
 
 def _recorded(prepared: Prepared) -> Callable[[Reply], Recorded]:
     def read_answer(reply: Reply) -> Recorded:
-        receipt = model_of(Receipt, reply)
-        _check_receipt(prepared, receipt)
-        return Recorded(receipt, is_replay(reply), reply.server_correlation_id)
+        receipt, replayed = model_of(Receipt, reply), is_replay(reply)
+        _check_receipt(prepared, receipt, may_be_replay=replayed)
+        return Recorded(receipt, replayed, reply.server_correlation_id)
 
     return read_answer
 
@@ -388,7 +388,8 @@ def _recorded_batch(prepared: list[Prepared]) -> Callable[[Reply], RecordedBatch
         if len(receipts) != len(prepared):
             raise BreachError(f"{len(receipts)} receipts for {len(prepared)} drafts")
         for one, receipt in zip(prepared, receipts, strict=True):
-            _check_receipt(one, receipt)
+            # Some of a batch may have been recorded before although not all were.
+            _check_receipt(one, receipt, may_be_replay=True)
         return RecordedBatch(tuple(receipts), is_replay(reply), reply.server_correlation_id)
 
     return read_answer
@@ -408,9 +409,9 @@ def _ingested(reply: Reply) -> Ingested:
     return Ingested(tuple(answer.receipts), answer.replayed, is_replay(reply), reply.server_correlation_id)
 
 
-def _check_receipt(prepared: Prepared, receipt: Receipt) -> None:
+def _check_receipt(prepared: Prepared, receipt: Receipt, *, may_be_replay: bool) -> None:
     """A receipt is for what was sent: its id, its payload under its salt, and all that the content hash covers."""
-    other = prepared.disagreement(receipt)
+    other = prepared.disagreement(receipt, may_be_replay=may_be_replay)
     if other is not None:
         raise BreachError(f"the receipt's {other} is not that of what was sent")
 

@@ -76,10 +76,17 @@ class Prepared:
     text: str = field(repr=False)
     payload_commitment: str
     content_hash: str
+    salt_may_differ: bool = False
+    """Whether it may have been recorded before under a salt that is not known here."""
 
-    def disagreement(self, receipt: Receipt) -> str | None:
-        """The first member in which a receipt is not about this draft."""
-        for name in ("envelope_id", "payload_commitment", "content_hash"):
+    def disagreement(self, receipt: Receipt, *, may_be_replay: bool) -> str | None:
+        """The first member in which a receipt is not about this draft.
+
+        A salt does not make another event: who sends an id of its own again without a salt is given the first receipt,
+        which commits to the payload under the first salt. Only its id can be compared.
+        """
+        names = ("envelope_id", "payload_commitment", "content_hash")
+        for name in names[:1] if may_be_replay and self.salt_may_differ else names:
             if getattr(receipt, name) != getattr(self, name):
                 return name
         return None
@@ -102,6 +109,7 @@ def prepare(draft: Draft, surroundings: Surroundings, attached: Iterable[Attachm
         text="{" + ",".join(f'"{name}":{members[name]}' for name in sorted(members)) + "}",
         payload_commitment=commitment,
         content_hash=hashlib.sha256(text_of(view).encode()).hexdigest(),
+        salt_may_differ=draft.envelope_id is not None and draft.payload_salt is None,
     )
 
 
