@@ -4,11 +4,13 @@ import functools
 import inspect
 from typing import Any
 
+import controls
 import generate
 import jsonschema
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from paths import ROOT
 from pydantic import TypeAdapter, ValidationError
 from scripted import EXAMPLES, METHODS, TYPES, answer, problem, stage
 
@@ -196,3 +198,10 @@ def test_content_types_of_answers_are_exact() -> None:
     for given_type in ("application/json; charset=utf-8", "text/json", "application/problem+json", "text/html"):
         with pytest.raises(RecorderError, match="media type"):
             stage(answer(200, body, content_type=given_type)).client().health()
+
+
+@pytest.mark.parametrize("control", controls.CONTROLS, ids=lambda control: control.name)
+def test_each_control_stands_where_the_list_says(control: controls.Control) -> None:
+    text = (controls.PACKAGE / control.file).read_text("utf-8")
+    assert text.count(control.take) == 1
+    assert (ROOT / "sdk/python/tests" / control.test).is_file()
