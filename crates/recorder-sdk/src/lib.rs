@@ -73,3 +73,8 @@ pub use crate::error::{BundleError, EventError, OpenError, ProveError, QueryErro
 pub use crate::event::Event;
 pub use crate::proof::{InclusionProof, ProofFault};
 pub use crate::recorder::{LIST_MAX, MATERIALISED_MAX, Recorder};
+
+/// The page of this library, whose examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/sdk/rust.md")]
+struct LibraryPage;
