@@ -72,6 +72,23 @@ def test_a_payload_beyond_the_format_is_not_sent() -> None:
     assert not scene.requests
 
 
+def test_a_draft_that_was_changed_past_its_checks_is_not_sent() -> None:
+    scene = stage()
+    for update in (
+        {"payload": {"a": float("nan")}},
+        {"payload": {"a": b""}},
+        {"trace_id": "\ud800"},
+        {"event_type": " "},
+    ):
+        with pytest.raises(InvalidRequestError):
+            scene.client().record(example_draft().model_copy(update=update))
+    changed = example_draft()
+    changed.payload["a"] = float("inf")
+    with pytest.raises(InvalidRequestError):
+        scene.client().record(changed)
+    assert not scene.requests
+
+
 def test_attachments_and_batches_have_their_bounds() -> None:
     client = stage().client()
     with pytest.raises(InvalidRequestError):

@@ -4,7 +4,7 @@ import datetime
 import decimal
 import json
 import math
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any
 
 import pytest
@@ -90,6 +90,17 @@ class Colour(StrEnum):
     RED = "red"
 
 
+class Size(str, Enum):  # noqa: UP042 - which prints its name
+    LARGE = "large"
+
+
+class Odd(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "something else"
+
+
 @given(REPRESENTABLE)
 def test_whatever_is_taken_is_read_back_equal_by_any_reader(value: Any) -> None:
     text = text_of(snapshot({"v": value}))
@@ -98,7 +109,8 @@ def test_whatever_is_taken_is_read_back_equal_by_any_reader(value: Any) -> None:
 
 
 def test_subtypes_become_what_they_are_in_json() -> None:
-    assert text_of(snapshot({"colour": Colour.RED, "tuple": (1, 2)})) == '{"colour":"red","tuple":[1,2]}'
+    odd = snapshot({"colour": Colour.RED, "odd": Odd("what it is"), "size": Size.LARGE, "tuple": (1, 2)})
+    assert text_of(odd) == '{"colour":"red","odd":"what it is","size":"large","tuple":[1,2]}'
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import Any
 
 from recorder_client.errors import InvalidRequestError
 from recorder_client.json_value import UnrepresentableError, text_of
+from recorder_client.model_base import asked
 from recorder_client.models import AttachmentRef, Draft, Receipt
 from recorder_client.surroundings import REAL, Surroundings
 from recorder_client.verify.json_text import PAYLOAD_LIMITS
@@ -94,7 +95,9 @@ class Prepared:
 
 def prepare(draft: Draft, surroundings: Surroundings, attached: Iterable[AttachmentRef] = ()) -> Prepared:
     """Makes a draft repeatable, writes it, and computes what the evidence format says of it (format section 5)."""
-    whole = repeatable(draft, surroundings)
+    # A payload may have been changed since it was checked.
+    given = {name: value for name, value in repeatable(draft, surroundings) if value is not None}
+    whole = asked(Draft, **given)
     payload = text_of(whole.payload)
     size_bytes = len(payload.encode())
     if size_bytes > PAYLOAD_LIMITS.input_bytes_max:

@@ -74,19 +74,20 @@ class _Copier:
 def _text(value: str, path: str) -> str:
     if _SURROGATE.search(value):
         raise UnrepresentableError(path, "half of a surrogate pair")
-    return str(value)
+    # What the text is, whatever a subtype would print.
+    return str.__str__(value)
 
 
 def _integer(value: int, path: str) -> int:
     if abs(value) > INTEGER_MAX:
         raise UnrepresentableError(path, "an integer beyond 2^53, which a reader may round; write it as a string")
-    return int(value)
+    return int.__int__(value)
 
 
 def _double(value: float, path: str) -> float:
     if not math.isfinite(value):
         raise UnrepresentableError(path, "not a finite number")
-    return float(value)
+    return float.__float__(value)
 
 
 def snapshot(value: Any, path: str = "payload") -> dict[str, Any]:

@@ -178,18 +178,23 @@ class RecorderHandler(logging.Handler):
                 self._changed.notify_all()
 
     def _record(self, batch: list[Draft]) -> None:
-        done = 0
+        done, refused = 0, 0
+        reason = ""
         try:
             for result in self._client.import_drafts(batch):
                 done += 1
                 if result.error is not None:
-                    self._lose(1, str(result.error))
+                    refused, reason = refused + 1, str(result.error)
+            if refused:
+                self._lose(refused, reason)
+                refused = 0
             self._tell()
         except Exception as error:
             with self._changed:
                 is_counted = self._is_closed
-            if not is_counted and done < len(batch):
-                self._lose(len(batch) - done, str(error) or type(error).__name__)
+            lost = len(batch) - done + refused
+            if not is_counted and lost:
+                self._lose(lost, str(error) or type(error).__name__)
 
     def _tell(self) -> None:
         """Records how many were lost, now that something can be recorded."""
