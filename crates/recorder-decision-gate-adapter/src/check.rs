@@ -22,7 +22,7 @@ fn compare(
 ) {
     match written.map(|written| recomputed.compare(written)) {
         Some(Agreement::Equal) => {}
-        Some(Agreement::NotRecomputable) => findings.not_recomputable += 1,
+        Some(Agreement::NotRecomputable) => findings.add(Code::DigestNotRecomputable, path),
         Some(Agreement::Different) | None => findings.add(code, path),
     }
 }

@@ -63,6 +63,7 @@ codes! {
     ContentHashMismatch "content_hash_mismatch" "a payload is not what its digest says",
     EvidenceHashMismatch "evidence_hash_mismatch" "a piece of evidence is not what its digest says",
     ReceiptHashMismatch "receipt_hash_mismatch" "a receipt is for another packet",
+    DigestNotRecomputable "digest_not_recomputable" "a digest does not agree, over a number that can be read in several ways",
     VerifierReportFailed "verifier_report_failed" "the runpack says itself that its verification failed",
     ExportManifestMismatch "export_manifest_mismatch" "the manifest is not the one that the export answered",
     ExportNotInTranscript "export_not_in_transcript" "the transcript holds no export",
@@ -83,8 +84,6 @@ struct Seen {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     seen: BTreeMap<Code, Seen>,
-    /// Digests that do not agree over numbers which the source may have read otherwise: no finding, and no proof.
-    pub(crate) not_recomputable: u64,
 }
 
 impl Findings {
@@ -92,6 +91,11 @@ impl Findings {
     pub(crate) fn add(&mut self, code: Code, path: impl fmt::Display) {
         let seen = self.seen.entry(code);
         seen.or_insert_with(|| Seen { path: path.to_string(), places: 0 }).places += 1;
+    }
+
+    /// Places where `code` was seen.
+    pub(crate) fn places(&self, code: Code) -> u64 {
+        self.seen.get(&code).map_or(0, |seen| seen.places)
     }
 
     /// Whether anything was found.
@@ -142,6 +146,6 @@ mod tests {
                 "first: the manifest names a path outside the runpack; and at 1 more place (path_unsafe)",
             ]
         );
-        assert_eq!(Code::ALL.len(), 35);
+        assert_eq!(Code::ALL.len(), 36);
     }
 }

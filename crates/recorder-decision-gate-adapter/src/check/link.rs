@@ -123,7 +123,12 @@ impl Seen {
     ) -> &'c [Call] {
         // Calls of other clients may stand between.
         let reach = if others_may_call { pending.len() } else { 1 };
-        let found = pending.iter().take(reach).position(|call| self.is_recorded_as(call));
+        let recorded = |agreement| {
+            let mut calls = pending.iter().take(reach);
+            calls.position(|call| self.is_recorded_as(call, agreement))
+        };
+        let equal = recorded(Agreement::Equal);
+        let found = equal.or_else(|| recorded(Agreement::NotRecomputable));
         let Some((call, rest)) = found.and_then(|at| pending.get(at..)?.split_first()) else {
             let unrecorded = matches!(self.answer, Answer::Success(_)) && !self.run_is_other;
             if unrecorded {
@@ -132,25 +137,32 @@ impl Seen {
             }
             return pending;
         };
+        if equal.is_none() {
+            let path = format!("transcript/{}/request", self.index);
+            findings.add(Code::DigestNotRecomputable, path);
+        }
         let path = format!("transcript/{}/response", self.index);
         if let Answer::Success(digest) = &self.answer {
             let compared = digest.as_ref().zip(call.response_hash.as_deref());
             match compared.map(|(digest, written)| digest.compare(written)) {
                 Some(Agreement::Equal) if !call.failed => {}
-                Some(Agreement::NotRecomputable) => findings.not_recomputable += 1,
+                Some(Agreement::NotRecomputable) if !call.failed => {
+                    findings.add(Code::DigestNotRecomputable, path);
+                }
                 Some(_) | None => findings.add(Code::TranscriptResponseMismatch, path),
             }
         }
         rest
     }
 
-    /// Whether the engine recorded this request as `call`.
-    fn is_recorded_as(&self, call: &Call) -> bool {
+    /// Whether the engine recorded this request as `call`, by a digest that agrees so.
+    fn is_recorded_as(&self, call: &Call, agreement: Agreement) -> bool {
         // An error that the engine did not record came before it: the request may have been sent again.
         let reached = !matches!(self.answer, Answer::Failure) || call.failed;
-        let same = self.request.as_ref().is_some_and(|digest| {
-            !matches!(digest.compare(&call.request_hash), Agreement::Different)
-        });
+        let same = self
+            .request
+            .as_ref()
+            .is_some_and(|digest| digest.compare(&call.request_hash) == agreement);
         reached && same && self.method == call.method
     }
 }

@@ -153,7 +153,7 @@ impl Mapper<'_> {
         source_form::write(&manifest.node, &mut form);
         let digest = source_form::hex(&form);
         let codes = found.join(",");
-        let doubtful = findings.not_recomputable.to_string();
+        let doubtful = findings.places(Code::DigestNotRecomputable).to_string();
         let envelope_id = self.id(claimed, |key, run, _| {
             key.string("codes", &codes).string("kind", "manifest");
             key.string("level", &level.to_string()).string("manifest", &digest);

@@ -174,6 +174,11 @@ const RUNPACK: &[Damage] = &[
         &["content_hash_mismatch"],
     ),
     (
+        "another packet, with a number that can be read in several ways",
+        |pack| changed(pack, "packets", 0, "/payload/value", json!(1e23)),
+        &["digest_not_recomputable"],
+    ),
+    (
         "another submission",
         |pack| changed(pack, "submissions", 0, "/payload/bytes", json!([1])),
         &["content_hash_mismatch"],
@@ -342,6 +347,24 @@ const OTHERWISE: &[Damage] = &[
             pack.transcript[2]["request"]["params"]["arguments"]["request"]["agent_id"] = json!("x")
         },
         &["tool_call_without_exchange", "transcript_call_unrecorded"],
+    ),
+    (
+        "another request, with a number that can be read in several ways",
+        |pack| {
+            let request = &mut pack.transcript[2]["request"]["params"]["arguments"]["request"];
+            request["agent_id"] = json!("x");
+            request["note"] = json!(1e23);
+        },
+        &["digest_not_recomputable"],
+    ),
+    (
+        "another response, with a number that can be read in several ways",
+        |pack| {
+            let answer = &mut pack.transcript[2]["response"]["result"]["content"][0]["json"];
+            answer["status"] = json!("x");
+            answer["note"] = json!(1e23);
+        },
+        &["digest_not_recomputable"],
     ),
     (
         "another response",
