@@ -1,7 +1,7 @@
 //! The floor of ingest: nothing but the insert of rows that are sealed already.
 //!
 //! The store's own file with the store's own statement, over a bare connection: no continuity checks, no head, no
-//! tiles, no hand-over to a writer's thread.
+//! tiles, no place among those who wait.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ impl FloorDatabase {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.execute_batch(&format!(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = 1;
-             PRAGMA cell_size_check = 1; PRAGMA temp_store = 2; PRAGMA cache_size = -65536;
+             PRAGMA cell_size_check = 1; PRAGMA temp_store = 2; PRAGMA cache_size = -16384;
              PRAGMA wal_autocheckpoint = {};
              INSERT INTO streams VALUES (1, 'bench', 'recorder-bench', 0, NULL, NULL, 1, 0);
              INSERT INTO segments (segment_key, stream_number, segment_id, first_position, opened_at, genesis)

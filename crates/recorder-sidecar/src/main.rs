@@ -34,6 +34,10 @@ use recorder_sidecar_config::tls::ClientTlsFiles;
 use crate::healthcheck::Target;
 use crate::service::{Service, StartOptions};
 
+/// Requests are made on one thread and freed on another; `docs/adr/0027-the-sidecar-allocates-with-mimalloc.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Records what an application sends over HTTP.
 #[derive(Parser)]
 #[command(name = "recorder-sidecar", version, args_conflicts_with_subcommands = true)]

@@ -22,8 +22,9 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// Bytes of a value or a row: twice the largest attachment; a hostile cell cannot ask for more.
 const VALUE_BYTES_MAX: i32 = 32 << 20;
 
-/// Cached pages of the writer: 64 MiB, in the unit of `PRAGMA cache_size`.
-const WRITER_CACHE_KIB: i64 = -65_536;
+/// Cached pages of the writer: 16 MiB, in the unit of `PRAGMA cache_size`. They hold the right edge of every index;
+/// what is read beside it is in the kernel's cache, and a service soon holds as much memory as it ever will.
+const WRITER_CACHE_KIB: i64 = -16_384;
 
 /// Prepared statements that a connection keeps: more than there are.
 const STATEMENTS_MAX: usize = 128;
