@@ -190,8 +190,7 @@ impl SqliteStore {
         let connection = connection::open_writer(path, options)?;
         let schema_cookie = connection::schema_cookie(&connection)?;
         let readers = open_readers(path, options)?;
-        let writer = Writer::start(connection, schema_cookie, options.queue_capacity)
-            .map_err(|error| OpenError::Storage(std::sync::Arc::new(error)))?;
+        let writer = Writer::new(connection, schema_cookie, options.queue_capacity);
         let synchronous = options.synchronous;
         Ok(Self { readers, writer: Some(writer), _lock: Some(lock), synchronous })
     }

@@ -1,11 +1,12 @@
-//! The one writer: a thread with its own connection behind a bounded queue.
+//! The one writer: a connection that one thread has at a time.
 //!
-//! It never waits for more work to come: while one commit waits for the disk, the next collects in front of the
-//! queue. After a commit of which it cannot say whether it landed it writes nothing more.
+//! Whoever commits writes on its own thread: there is nobody to hand the commit to and to be woken by. So many may
+//! wait for it, and no more. After a commit of which it cannot say whether it landed it writes nothing more.
+//! Deliberately absent: any wait for more work to come, which the engine collects in front of it.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use recorder_core::idempotency::IdempotencyKey;
 use rusqlite::config::DbConfig;
@@ -18,65 +19,77 @@ use crate::error::{Cause, CommitError};
 use crate::fault::{Fault, Injected};
 use crate::record::Commit;
 
-struct Request {
-    commit: Commit,
-    answer: SyncSender<Result<(), CommitError>>,
+/// Something failed in a way that nobody foresaw, in the middle of a commit.
+#[derive(Debug, thiserror::Error)]
+#[error("the writer panicked")]
+struct Panicked;
+
+/// The door to the connection.
+pub(super) struct Writer {
+    inner: Mutex<Inner>,
+    /// Callers who write or wait for it.
+    callers: AtomicUsize,
+    /// How many may wait.
+    capacity: usize,
 }
 
-/// The door to the writer's thread.
-pub(super) struct Writer {
-    queue: Option<SyncSender<Request>>,
-    capacity: usize,
-    thread: Option<JoinHandle<()>>,
-    fault: Arc<Mutex<Option<Fault>>>,
+struct Inner {
+    state: State,
+    transaction: Transaction,
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn start(
-        connection: Connection,
-        schema_cookie: i64,
-        capacity: usize,
-    ) -> std::io::Result<Self> {
-        // A queue without room would take nothing unless the writer happened to be waiting.
-        let capacity = capacity.max(1);
-        let (queue, requests) = sync_channel(capacity);
-        let fault = Arc::new(Mutex::new(None));
-        let state = State { connection, schema_cookie, latched: false, fault: Arc::clone(&fault) };
-        let thread = Builder::new()
-            .name("recorder-store-writer".to_owned())
-            .spawn(move || state.run(&requests))?;
-        Ok(Self { queue: Some(queue), capacity, thread: Some(thread), fault })
+    /// Takes the connection.
+    pub(super) fn new(connection: Connection, schema_cookie: i64, capacity: usize) -> Self {
+        let state = State { connection, schema_cookie, latched: false, fault: None };
+        let inner = Mutex::new(Inner { state, transaction: Transaction::default() });
+        // Without room to wait a second caller would be taken or not as it happened.
+        Self { inner, callers: AtomicUsize::new(0), capacity: capacity.max(1) }
     }
 
-    /// Hands a commit over and waits for its end.
+    /// Writes a commit, after those who came before.
     pub(super) fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let (answer, outcome) = sync_channel(1);
-        let Some(queue) = &self.queue else { return Err(CommitError::Latched) };
-        match queue.try_send(Request { commit, answer }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                return Err(CommitError::QueueFull { capacity: self.capacity });
-            }
-            Err(TrySendError::Disconnected(_)) => return Err(CommitError::Latched),
+        let place = Place::take(&self.callers, self.capacity.saturating_add(1));
+        let Some(_place) = place else {
+            return Err(CommitError::QueueFull { capacity: self.capacity });
+        };
+        let mut inner = self.lock();
+        let Inner { state, transaction } = &mut *inner;
+        if state.latched {
+            return Err(CommitError::Latched);
         }
-        // A thread that died with the request in hand may have died after the commit.
-        outcome.recv().unwrap_or_else(|error| Err(CommitError::OutcomeUnknown(Arc::new(error))))
+        // A panic is answered here: the next caller must find the writer latched, and not its lock poisoned.
+        let written = catch_unwind(AssertUnwindSafe(|| state.commit(transaction, &commit)));
+        written.unwrap_or_else(|_| Err(state.unknown(Arc::new(Panicked))))
     }
 
     /// Makes the next commit that reaches its end fail as `fault` says.
     pub(super) fn testing_only_fail_next_commit(&self, fault: Fault) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        self.lock().state.fault = Some(fault);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| {
+            let mut inner = poisoned.into_inner();
+            inner.state.latched = true;
+            inner
+        })
     }
 }
 
-impl Drop for Writer {
+/// One caller's place.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(callers: &'a AtomicUsize, callers_max: usize) -> Option<Self> {
+        let place = Self(callers);
+        (callers.fetch_add(1, Ordering::AcqRel) < callers_max).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic in the thread has been reported there; here is nobody left to tell.
-            let _ = thread.join();
-        }
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -84,30 +97,20 @@ struct State {
     connection: Connection,
     schema_cookie: i64,
     latched: bool,
-    fault: Arc<Mutex<Option<Fault>>>,
+    fault: Option<Fault>,
 }
 
-impl State {
-    fn run(mut self, requests: &Receiver<Request>) {
-        let mut transaction = Transaction::default();
-        for Request { commit, answer } in requests {
-            let outcome = if self.latched {
-                Err(CommitError::Latched)
-            } else {
-                self.commit(&mut transaction, &commit)
-            };
-            // The caller's envelopes are the caller's alone again before the caller hears.
-            drop(commit);
-            // Whoever asked may have gone away; the commit stands all the same.
-            let _ = answer.send(outcome);
-        }
+impl Drop for State {
+    fn drop(&mut self) {
         if self.latched {
             // Closing the last connection would write the log into the file, after a write that failed.
             let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             let _ = self.connection.set_db_config(no_checkpoint, true);
         }
     }
+}
 
+impl State {
     fn commit(
         &mut self,
         transaction: &mut Transaction,
@@ -117,7 +120,7 @@ impl State {
         if let Err(abort) = transaction.write(&self.connection, self.schema_cookie, commit) {
             return Err(self.roll_back(transaction, abort, commit));
         }
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fault = self.fault.take();
         if fault == Some(Fault::Lost) {
             return Err(self.unknown(Arc::new(Injected)));
         }
