@@ -85,6 +85,13 @@ impl Busy {
     }
 }
 
+/// Processors that others use, from now on for a second in which this program does nothing.
+pub(crate) fn others_now() -> anyhow::Result<f64> {
+    let busy = Busy::now()?;
+    std::thread::sleep(Duration::from_secs(1));
+    busy.others_since()
+}
+
 /// Processor seconds that all programs and the kernel have used since the machine was started.
 fn busy_seconds() -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string("/proc/stat")?;

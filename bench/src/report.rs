@@ -17,7 +17,7 @@ pub(crate) enum Gate {
     AtLeast(f64),
     /// The judged number must not be larger.
     AtMost(f64),
-    /// The pair A/A: a session in which it lies elsewhere says nothing.
+    /// A check of the session itself, such as the pair A/A: where it lies elsewhere the session says nothing.
     Within(f64, f64),
 }
 
@@ -147,6 +147,11 @@ impl Row {
         self
     }
 
+    /// How busy others kept the machine: work that waits for a disk and for other processes tells nothing then.
+    pub(crate) fn others(name: &'static str, processors: f64) -> Self {
+        Self::number(name, "cores", processors, None, Some(Gate::Within(-1.0, 0.25)))
+    }
+
     /// Takes the judgement back.
     pub(crate) fn unjudged(mut self) -> Self {
         self.outcome = Outcome::Unjudged;
@@ -178,7 +183,7 @@ pub(crate) struct Report {
     quick: bool,
     seed: u64,
     corpus_version: u64,
-    /// Whether floor against floor came out even.
+    /// Whether the session's own checks held.
     session_valid: bool,
     rows: Vec<Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -231,7 +236,7 @@ impl fmt::Display for Report {
             writeln!(f, "{row}")?;
         }
         if !self.session_valid {
-            writeln!(f, "\nThe session is invalid: floor against floor did not come out even.")?;
+            writeln!(f, "\nThe session is invalid: one of its own checks did not hold.")?;
         }
         if self.quick {
             writeln!(f, "\nSmall sizes (--quick): good for trying things out, not for judging.")?;

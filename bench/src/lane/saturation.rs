@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::load::{Load, Outcome, Pace};
+use crate::machine::others_now;
 use crate::report::Row;
 use crate::requests::Traffic;
 use crate::server::{self, Server};
@@ -65,6 +66,7 @@ enum Bend {
 /// Measures the lane.
 pub(crate) fn run(session: &Session) -> anyhow::Result<(Vec<Row>, Capacity)> {
     let slice_ms = if session.quick { 1000 } else { 3000 };
+    let others = others_now()?;
     let directory = tempfile::tempdir_in(&session.scratch)?;
     let server = Server::start(&directory.path().join("saturation"), "")?;
     let mut ramp = Ramp { server, slice_ms, seed: 1, steps: Vec::new() };
@@ -88,7 +90,11 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<(Vec<Row>, Capacity)> {
     }
     let capacity = ramp.capacity(closed);
     let name = "saturation: sustained at a rate, floor: clients that wait";
-    let rows = vec![Row::rates(name, "1/s", &[(closed, capacity.max_sustainable_rps)], None)];
+    let others = others.max(others_now()?);
+    let rows = vec![
+        Row::others("saturation: processors that others used", others),
+        Row::rates(name, "1/s", &[(closed, capacity.max_sustainable_rps)], None),
+    ];
     Ok((rows, capacity))
 }
 

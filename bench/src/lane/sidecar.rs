@@ -13,7 +13,7 @@ use super::Session;
 use crate::clock::monotonic;
 use crate::corpus::{self, SEED};
 use crate::load::{Load, Outcome, Pace};
-use crate::machine::resident_memory_kib;
+use crate::machine::{others_now, resident_memory_kib};
 use crate::postgres::Postgres;
 use crate::report::{Gate, Row};
 use crate::requests::{Spread, Traffic};
@@ -56,7 +56,10 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<Vec<Row>> {
             query_ms: 15_000,
         }
     };
+    let before = others_now()?;
     let mut rows = rounds(session, &sizes)?;
+    let others = before.max(others_now()?);
+    rows.insert(0, Row::others("sidecar: processors that others used", others));
     rows.push(memory(session, &sizes)?);
     rows.push(query(session, &sizes)?);
     Ok(rows)
