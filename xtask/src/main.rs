@@ -7,6 +7,7 @@ mod contract;
 mod controls;
 mod fuzz;
 mod python;
+mod quick_start;
 mod step;
 mod test;
 mod tidy;

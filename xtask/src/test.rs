@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         check_dependencies(&mut run, cargo, arguments.full);
         crate::python::check(&mut run, &root, arguments.full);
         crate::contract::check(&mut run, &root);
+        crate::quick_start::check(&mut run, &root);
     }
     run.finish()
 }

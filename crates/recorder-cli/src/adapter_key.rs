@@ -70,7 +70,7 @@ pub(crate) fn load_or_generate(
     Ok((keys, true))
 }
 
-/// Makes a key and writes it to a file that only its owner may read. Never overwrites.
+/// Makes a key, 64 random hex digits, and writes it to a file that only its owner may read. Never overwrites.
 ///
 /// # Errors
 ///

@@ -3,6 +3,8 @@
 //! Nothing that exists is overwritten; all of it is looked at before anything is written. The configuration is
 //! written last, so where it stands, the rest stands too.
 
+mod sidecar;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,9 @@ pub(crate) struct Init {
     /// Set up without a signing key: what is recorded will be unproven
     #[arg(long)]
     no_signer: bool,
+    /// Set up for recorder-sidecar: its settings, a token, and a passphrase of its own
+    #[arg(long, conflicts_with = "no_signer")]
+    sidecar: bool,
 }
 
 #[derive(Serialize)]
@@ -89,19 +94,26 @@ impl Layout {
 
     fn refuse_existing(&self) -> Result<(), Failure> {
         let Self { config, key, trust_root, store, guard, adapter_key } = self;
-        for path in [config, key, trust_root, store, guard, adapter_key] {
-            // A dangling link exists too.
-            if path.symlink_metadata().is_ok() {
-                return Err(Failure::Exists { what: path.display().to_string() });
-            }
-        }
-        Ok(())
+        refuse_existing([config, key, trust_root, store, guard, adapter_key])
     }
+}
+
+fn refuse_existing<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Failure> {
+    for path in paths {
+        // A dangling link exists too.
+        if path.symlink_metadata().is_ok() {
+            return Err(Failure::Exists { what: path.display().to_string() });
+        }
+    }
+    Ok(())
 }
 
 impl Init {
     /// Writes everything and says what comes next.
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if self.sidecar {
+            return sidecar::run(self.dir, context);
+        }
         let settings = context.settings_without_file()?;
         let layout = Layout::new(&self.dir);
         layout.refuse_existing()?;

@@ -129,3 +129,26 @@ fn no_passphrase_is_taken_from_an_argument_or_the_environment() {
     let run = Run::of(command.env("RECORDER_PASSPHRASE", "correct horse battery staple"));
     assert_eq!(run.code, 1, "{}", run.stdout);
 }
+
+#[test]
+fn init_writes_what_a_sidecar_needs_and_keeps_secrets_to_their_owner() {
+    let sandbox = Sandbox::new();
+    let done = sandbox.json_ok(&["init", "--sidecar", "beside"]);
+    for name in ["recorder-key.pem", "recorder-key-passphrase", "recorder-token", "adapter.key"] {
+        assert_eq!(mode(&sandbox.path(&format!("beside/{name}"))), 0o600, "{name}");
+    }
+    assert_eq!(mode(&sandbox.path("beside")), 0o700);
+    let secrets = ["recorder-key-passphrase", "recorder-token", "adapter.key"]
+        .map(|name| sandbox.read(&format!("beside/{name}")));
+    assert!(secrets.iter().all(|secret| secret.trim_end().len() == 64));
+    assert!(secrets[0] != secrets[1] && secrets[1] != secrets[2] && secrets[0] != secrets[2]);
+    let root: serde_json::Value =
+        serde_json::from_str(&sandbox.read("beside/trust-root.json")).unwrap();
+    assert_eq!(root["keys"][0]["key_id"], done["key_id"]);
+    assert_eq!(root["keys"][0]["streams"][0]["recorder_id"], "sidecar:local");
+    let config = sandbox.read("beside/sidecar.toml");
+    assert!(secrets.iter().all(|secret| !config.contains(secret.trim_end())));
+    insta::assert_snapshot!(config);
+    let again = sandbox.json(&["init", "--sidecar", "beside"]);
+    assert_eq!(refusal(&again), (5, "already_exists"));
+}

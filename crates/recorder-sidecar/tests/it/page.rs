@@ -30,6 +30,7 @@ fn blocks(page: &str, language: &str) -> Vec<(String, String)> {
 fn the_settings_and_requests_of_the_page_work() {
     let place = Place::new();
     place.secret("recorder-token", "secret-token");
+    place.secret("adapter.key", &"07".repeat(32));
     let key = SecretKey::from_seed(&[7; 32]).unwrap();
     place.secret(
         "recorder-key.pem",
