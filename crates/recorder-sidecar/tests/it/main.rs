@@ -5,6 +5,7 @@
 
 mod audit;
 mod client;
+mod exporters;
 mod faults;
 mod framing;
 mod lifecycle;

@@ -304,3 +304,185 @@ fn a_partial_success_is_counted_in_protobuf_too() {
     let read = ExportTraceServiceResponse::decode(&*answer.body).unwrap();
     assert_eq!(read.partial_success.unwrap().rejected_spans, 1);
 }
+
+/// A log record.
+fn logs(body: &str) -> String {
+    let record = json!({ "timeUnixNano": "1790000000000000000", "severityNumber": 9, "body": { "stringValue": body } });
+    json!({ "resourceLogs": [{ "scopeLogs": [{ "logRecords": [record] }] }] }).to_string()
+}
+
+#[test]
+fn an_export_that_comes_again_under_other_settings_is_known_again() {
+    let place = Place::new();
+    let sidecar = place.start("");
+    let body = logs("what was said");
+    let first = export(&mut sidecar.client(), "/v1/logs", &[JSON], body.as_bytes());
+    assert_eq!((first.status, &*first.body, first.is_replay()), (200, &b"{}"[..], false));
+    assert!(sidecar.stop().success());
+    let sidecar = place.start("otel.log_body = \"keep\"\n");
+    let again = export(&mut sidecar.client(), "/v1/logs", &[JSON], body.as_bytes());
+    assert_eq!((again.status, &*again.body, again.is_replay()), (200, &b"{}"[..], true));
+    assert_eq!(recorded(&mut sidecar.client(), "default").len(), 1);
+    // What is new is kept as the settings say now.
+    export(&mut sidecar.client(), "/v1/logs", &[JSON], logs("what is said now").as_bytes());
+    let query = json!({ "tenant_id": "default", "recorder_id": "sidecar:test", "filter": {} });
+    let page = sidecar.client().post("/v1/query/envelopes", &query.to_string());
+    let page = String::from_utf8(page.body).unwrap();
+    assert!(page.contains("what is said now") && !page.contains("what was said"));
+}
+
+#[test]
+fn what_is_not_the_fault_of_an_export_is_answered_so_that_it_comes_again() {
+    let place = Place::new();
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    std::fs::rename(place.path("recorder.db"), place.path("away.db")).unwrap();
+    let body = traces(&[span(0, "a")]);
+    let answer = export(&mut client, "/v1/traces", &[JSON], body.as_bytes());
+    let (code, message) = status(&answer);
+    assert_eq!((answer.status, code, answer.headers["retry-after"].as_str()), (503, 14, "1"));
+    assert!(message.starts_with("storage_unavailable: "), "{message}");
+    let binary = export(&mut client, "/v1/traces", &[PROTOBUF], &protobuf(1, "b"));
+    assert_eq!((binary.status, binary.headers["retry-after"].as_str()), (503, "1"));
+    std::fs::rename(place.path("away.db"), place.path("recorder.db")).unwrap();
+    let answer = export(&mut client, "/v1/traces", &[JSON], body.as_bytes());
+    assert_eq!((answer.status, answer.is_replay()), (200, false));
+    assert_eq!(names(&mut client), ["a"]);
+}
+
+#[test]
+fn one_that_finds_no_room_is_told_to_come_again() {
+    let place = Place::new();
+    // Of nine bodies of nearly the largest size one is too many.
+    let sidecar = place.start("limits.max_body_bytes = 1024\n");
+    let (answers, first) = std::sync::mpsc::channel();
+    for _ in 0..9 {
+        let (mut client, answers) = (sidecar.client(), answers.clone());
+        std::thread::spawn(move || {
+            let bytes = client.rendered("POST", "/v1/logs", &[JSON], &[b' '; 1024]);
+            client.send(&bytes[..bytes.len() - 1]).unwrap();
+            // The others hear nothing any more.
+            let _ = client.answer().map(|answer| answers.send(answer));
+        });
+    }
+    let refused = first.recv().unwrap();
+    assert_eq!((refused.status, refused.headers["retry-after"].as_str()), (503, "1"));
+    assert!(status(&refused).1.starts_with("queue_full: "));
+}
+
+#[test]
+fn an_export_of_more_records_than_one_commit_holds_is_recorded_whole_and_once() {
+    let place = Place::new();
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    let spans: Vec<Value> = (0..5000).map(|number| span(number, "a")).collect();
+    let body = traces(&spans);
+    let first = export(&mut client, "/v1/traces", &[JSON], body.as_bytes());
+    assert_eq!((first.status, &*first.body, first.is_replay()), (200, &b"{}"[..], false));
+    let again = export(&mut client, "/v1/traces", &[JSON], body.as_bytes());
+    assert_eq!((again.status, &*again.body, again.is_replay()), (200, &b"{}"[..], true));
+    assert_eq!(names(&mut client).len(), 5000);
+    let strict = client.record("/v1/ingest/otel", "k", &body).unwrap();
+    assert_eq!((strict.status, strict.code().as_str()), (413, "payload_too_large"));
+}
+
+/// The captures of this source; none, said aloud, where the machine has none.
+fn captures() -> Option<std::path::PathBuf> {
+    let root =
+        std::env::var_os("RECORDER_CAPTURES").map(|root| std::path::Path::new(&root).join("otel"));
+    if root.is_none() {
+        println!("SKIPPED: RECORDER_CAPTURES names no directory of captures");
+    }
+    root
+}
+
+/// Sends a capture with the headers that it came with, but for those of its connection and its token, in two chunks.
+fn replay(sidecar: &Sidecar, root: &std::path::Path, name: &str) -> Answer {
+    let facts = std::fs::read(root.join(format!("{name}.headers.json"))).unwrap();
+    let facts: Value = serde_json::from_slice(&facts).unwrap();
+    let body = std::fs::read(root.join(facts["body_file"].as_str().unwrap())).unwrap();
+    let path = facts["path"].as_str().unwrap();
+    let path = &path[path.find("/v1/").unwrap()..];
+    let mut head = format!(
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\nTransfer-Encoding: chunked\r\n"
+    );
+    let mut has_key = false;
+    for header in facts["raw_headers"].as_array().unwrap() {
+        let (name, value) = (header[0].as_str().unwrap(), header[1].as_str().unwrap());
+        has_key |= name.eq_ignore_ascii_case("idempotency-key");
+        let own = ["host", "authorization", "connection", "transfer-encoding", "content-length"];
+        if !own.contains(&name.to_lowercase().as_str()) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    if path == "/v1/ingest/otel" && !has_key {
+        head.push_str("Idempotency-Key: a-capture\r\n");
+    }
+    let (one, other) = body.split_at(body.len() / 2);
+    let mut bytes = format!("{head}\r\n").into_bytes();
+    for chunk in [one, other, b""] {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    let mut client = sidecar.client();
+    client.send(&bytes).unwrap();
+    client.answer().unwrap()
+}
+
+#[test]
+fn real_captures_are_recorded_whole_but_for_the_one_record_that_is_wrong() {
+    let Some(root) = captures() else { return };
+    let place = Place::new();
+    let sidecar = place.start("");
+    for (name, http_status, is_replay) in [
+        ("js-001-main-traces", 200, false),
+        ("js-002-main-logs", 200, false),
+        ("js-003-multires-traces", 200, false),
+        ("js-005-gzip-traces", 200, false),
+        ("js-006-proto-traces", 200, false),
+        ("js-018-drop-traces", 200, false),
+        ("js-019-drop-traces", 200, true),
+        ("js-021-envpath-traces", 201, false),
+        ("py-001-main-traces", 200, false),
+        ("py-002-main-logs", 200, false),
+    ] {
+        let answer = replay(&sidecar, &root, name);
+        assert_eq!((answer.status, answer.is_replay()), (http_status, is_replay), "{name}");
+        match name {
+            "js-001-main-traces" => {
+                assert_eq!(answer.json()["partialSuccess"]["rejectedSpans"], "1");
+            }
+            "js-021-envpath-traces" => assert_eq!(answer.json()["replayed"], 0),
+            _ if answer.headers["content-type"] == PROTOBUF.1 => assert_eq!(answer.body, b""),
+            _ => assert_eq!(answer.body, b"{}", "{name}"),
+        }
+        let again = replay(&sidecar, &root, name);
+        assert_eq!((again.status, again.is_replay()), (200, true), "{name}");
+    }
+    let types = recorded(&mut sidecar.client(), "default");
+    let anomalies = types.iter().filter(|(event_type, _)| event_type == "otel.anomaly").count();
+    assert_eq!(anomalies, 1);
+}
+
+#[test]
+fn no_case_of_the_mapping_brings_a_door_out_of_its_words() {
+    let Some(root) = captures() else { return };
+    let place = Place::new();
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    let lines = std::fs::read_to_string(root.join("otlp-json-cases.jsonl")).unwrap();
+    for line in lines.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let path = if case["signal"] == "logs" { "/v1/logs" } else { "/v1/traces" };
+        let body = case["body"].as_str().unwrap();
+        let answer = export(&mut client, path, &[JSON], body.as_bytes());
+        match answer.status {
+            200 => assert!(answer.json().is_object(), "{case}"),
+            400 => assert_eq!(status(&answer).0, 3, "{case}"),
+            _ => panic!("{case}: {answer:?}"),
+        }
+        let again = export(&mut client, path, &[JSON], body.as_bytes());
+        assert_eq!((answer.status, &answer.body), (again.status, &again.body), "{case}");
+    }
+}
