@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from sidecar import TOKEN, TRUST_ROOT, Place, running
+from sidecar import TOKEN, TRUST_ROOT, Place, Sidecar, running
+
+from recorder_client import Draft
 
 PAGE = ROOT / "docs/sdk/python.md"
+VERIFIER = ROOT / "docs/sdk/python-verifier.md"
 README = ROOT / "sdk/python/README.md"
 SETTINGS = 'recorder.recorder_id = "sidecar:local"\notel.key_path = "otel-key"\n'
 SIDECAR = "http://127.0.0.1:8787"
@@ -22,7 +25,7 @@ def examples(page: Path) -> list[tuple[int, str]]:
     ]
 
 
-@pytest.mark.parametrize("page", [PAGE, README])
+@pytest.mark.parametrize("page", [PAGE, VERIFIER, README])
 def test_the_examples_of_a_page_run_as_they_stand(
     page: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,12 +40,22 @@ def test_the_examples_of_a_page_run_as_they_stand(
     found = examples(page)
     assert found
     with running(place, SETTINGS) as sidecar:
+        if page == VERIFIER:
+            _bundle(sidecar)
         for line, code in found:
             # Only the port differs: the tests' sidecar takes a free one.
             here = code.replace(SIDECAR, sidecar.url).replace(
                 "RecorderClient(token", f'RecorderClient("{sidecar.url}", token'
             )
             exec(compile("\n" * (line - 1) + here, page.name, "exec"), {"__name__": "__main__"})  # noqa: S102
+
+
+def _bundle(sidecar: Sidecar) -> None:
+    """What the verifier's page takes for granted, in the current directory."""
+    with sidecar.client(recorder_id="sidecar:local") as client:
+        client.record(Draft(event_type="tool.call", actor_id="agent", environment_id="test", payload={}))
+        client.save_bundle("all.recorder.zip")
+        Path("checkpoint.txt").write_text(client.checkpoint().note, "utf-8")
 
 
 def _certificates(directory: Path) -> None:
