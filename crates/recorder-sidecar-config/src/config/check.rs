@@ -21,6 +21,9 @@ use crate::value::{Value, Values};
 /// Bytes of a socket's path: `sun_path`, less its ending zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
+/// The tenant under which the sidecar records what concerns itself.
+const OWN_TENANT: &str = "system";
+
 /// How a key of adapters is made.
 const ADAPTER_KEY_HINT: &str = "; `openssl rand -hex 32` makes one";
 
@@ -311,6 +314,9 @@ impl Checker {
             _ => LogBody::Digest,
         };
         let tenant_id = self.parsed(Key::OtelTenantId, TenantId::new);
+        if tenant_id.as_ref().is_some_and(|tenant_id| tenant_id.as_str() == OWN_TENANT) {
+            self.values.problem(Key::OtelTenantId, "is the sidecar's own stream; name another");
+        }
         let actor_id = self.parsed(Key::OtelActorId, ActorId::new);
         let environment_id = self.parsed(Key::OtelEnvironmentId, EnvironmentId::new);
         let keys = self.optional_path(Key::OtelKeyPath).and_then(|path| {

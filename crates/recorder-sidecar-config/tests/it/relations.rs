@@ -157,3 +157,28 @@ fn tls_files_are_parsed_and_belong_together() {
     let all = [("cert_path", "cert.pem"), ("key_path", "key.pem"), ("client_ca_path", "cert.pem")];
     assert!(place.parse(&format!("{}{waived}", tls(&all))).is_ok());
 }
+
+#[test]
+fn the_key_of_opentelemetry_is_a_secret_and_its_stream_is_not_the_sidecars_own() {
+    let place = Place::new();
+    let with = |name: &str| place.parse_with_token(&format!("otel.key_path = \"{name}\"\n"));
+    assert!(place.parse_with_token("").unwrap().otel().keys.is_none());
+    place.secret("key", &format!("{}\n", "07".repeat(32)));
+    assert!(with("key").unwrap().otel().keys.is_some());
+    place.secret("short", "0707\n");
+    place.file("open", &"07".repeat(32), 0o644);
+    for (name, says) in [("short", "64 lower-case hex digits"), ("open", ""), ("missing", "")] {
+        let found = problems(with(name));
+        assert_eq!((found.len(), found[0].0.as_str()), (1, "otel.key_path"), "{found:?}");
+        assert!(found[0].1.contains(says) && !found[0].1.contains("0707"), "{found:?}");
+    }
+    for (setting, name) in [
+        ("tenant_id", "system"),
+        ("tenant_id", "a\\nb"),
+        ("actor_id", "\\u0000"),
+        ("environment_id", "\\u0000"),
+    ] {
+        let found = problems(place.parse_with_token(&format!("otel.{setting} = \"{name}\"\n")));
+        assert_eq!(found[0].0, format!("otel.{setting}"), "{found:?}");
+    }
+}
