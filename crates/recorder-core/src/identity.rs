@@ -4,6 +4,7 @@
 //! never the offending text: identifiers reach logs, their contents may not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
@@ -198,11 +199,12 @@ fn trim_ows(mut text: &[u8]) -> &[u8] {
     text
 }
 
+// The same few names are in envelope after envelope: a clone shares its text.
 macro_rules! text_identity {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes `text` if it keeps the rules of this identifier.
@@ -210,7 +212,7 @@ macro_rules! text_identity {
             /// # Errors
             ///
             /// `IdentityError` names the rule that is broken.
-            pub fn new(text: impl Into<Box<str>>) -> Result<Self, IdentityError> {
+            pub fn new(text: impl Into<Arc<str>>) -> Result<Self, IdentityError> {
                 let text = text.into();
                 Self::check(&text)?;
                 Ok(Self(text))
@@ -260,7 +262,7 @@ macro_rules! text_identity {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(Box::<str>::deserialize(deserializer)?).map_err(de::Error::custom)
+                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
             }
         }
     };

@@ -27,7 +27,7 @@ mod mapping;
 pub use contradiction::{Contradiction, ContradictionError};
 pub use identifier::EnvelopeIds;
 pub use intake::{Anomaly, Event, Intake, Outcome, Policy, PolicyError, Problems, Refused};
-pub use key::{KEY_BYTES, RedactionKey, SaltKey};
+pub use key::{KEY_BYTES, RedactionKey, SaltKey, Salts};
 pub use key_file::{ADAPTER_KEY_FILE_BYTES_MAX, AdapterKeys};
 pub use mapping::Mapping;
 pub use recorder_core::identity::AdapterId;

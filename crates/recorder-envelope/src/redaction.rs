@@ -21,6 +21,7 @@
 //! Deliberately absent: regular expressions, configuration by anything but data, and redaction of what is stored already.
 
 mod bounds;
+mod look;
 mod mark;
 mod matcher;
 mod name;
@@ -33,7 +34,7 @@ mod walk;
 use std::borrow::Cow;
 
 pub use bounds::{BoundError, BoundErrorKind, Bounds};
-pub use name::{Kind, NameVerdict};
+pub use name::{Kind, NameVerdict, PairPart};
 pub use policy::{RedactionPolicy, RedactionPolicyError};
 
 use crate::adapter::RedactionKey;
@@ -106,6 +107,16 @@ impl<'r> Redaction<'r> {
     /// What is secret about a text by its shape alone, such as `value:jwt`; `None` where nothing is found.
     pub fn secret_in(&self, text: &str) -> Option<&'r str> {
         scan::secret_in(self.policy, text)
+    }
+
+    /// What an item of a list says of the next one: a flag such as `--token`, or the name of a header.
+    pub fn announces(&self, item: &str) -> Option<&'r str> {
+        self.policy.announces(item)
+    }
+
+    /// Which half of a pair of name and value a member of this name may be.
+    pub fn pair_part(&self, name: &str) -> Option<PairPart> {
+        self.policy.pair_part(name)
     }
 
     /// Writes a string as JSON: as it is, without the secrets in the JSON that it holds, cut, or as a marker.

@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use recorder_core::hash::encode_hex_into;
-use recorder_core::identity::{ActorId, EnvelopeId, EnvironmentId, SessionId, TraceId};
+use recorder_core::identity::{
+    ActorId, EnvelopeId, EnvironmentId, IdentityError, SessionId, TraceId,
+};
 use recorder_core::time::UtcTimestamp;
-use recorder_envelope::adapter::{Anomaly, EnvelopeIds, Intake, Mapping, Policy};
+use recorder_envelope::adapter::{Anomaly, EnvelopeIds, Intake, Mapping, Policy, Salts};
 use recorder_envelope::attachment::AttachmentRefs;
 use recorder_envelope::envelope::{EnvelopeFields, ParentIds, SaltedPayload, UnsealedEnvelope};
 use recorder_envelope::json::{CanonicalPayload, ObjectWriter};
@@ -99,6 +101,7 @@ pub(crate) struct Assembler<'s> {
     body: &'s [u8],
     request: Option<[u8; 16]>,
     ids: EnvelopeIds,
+    salts: Salts,
     /// How often each id was given in this input.
     given: BTreeMap<EnvelopeId, u64>,
     intake: Intake,
@@ -106,13 +109,16 @@ pub(crate) struct Assembler<'s> {
     payload_bytes: usize,
     /// The time of the last record: that of what was lost behind it.
     last_time: UtcTimestamp,
-    mapping: Vec<u8>,
+    last_agent: Option<ActorId>,
+    last_session: Option<SessionId>,
+    /// `"mapping":{…}`, as it stands in each payload.
+    mapping: String,
 }
 
 /// What all records of a scope share.
 struct Shared<'g> {
     /// Resource and scope, as they stand behind the notes in each payload.
-    behind: Vec<u8>,
+    behind: String,
     notes: Notes,
     actor_id: &'g ActorId,
     environment_id: &'g EnvironmentId,
@@ -145,13 +151,17 @@ impl<'s> Assembler<'s> {
             body,
             request: None,
             ids: EnvelopeIds::new(&names.adapter_id, crate::MAPPING_VERSION, &settings.stream),
+            salts: settings.salt_key.begin(),
             given: BTreeMap::new(),
             intake: Intake::new(settings.policy),
             records: 0,
             payload_bytes: 0,
             last_time: UtcTimestamp::EPOCH,
+            last_agent: None,
+            last_session: None,
             // `{"mapping":{…}}` without its outer braces.
-            mapping: text.get(1..text.len() - 1).unwrap_or_default().to_vec(),
+            mapping: String::from_utf8_lossy(text.get(1..text.len() - 1).unwrap_or_default())
+                .into(),
         }
     }
 
@@ -183,6 +193,7 @@ impl<'s> Assembler<'s> {
         }
         let of_resource = self.of_resource(&group, resource, notes, labels)?;
         let path = group.path();
+        self.intake.reserve(group.entries.iter().filter(|entry| entry.read.is_ok()).count());
         let mut at = None;
         let mut shared = None;
         for entry in group.entries {
@@ -269,12 +280,11 @@ impl<'s> Assembler<'s> {
                 b"null"
             }
         };
-        let mut behind = b",\"resource\":".to_vec();
-        behind.extend_from_slice(&resource.rendered);
-        behind.extend_from_slice(b",\"scope\":");
-        behind.extend_from_slice(rendered);
+        // Writers write UTF-8.
+        let (resource_text, scope_text) =
+            (String::from_utf8_lossy(&resource.rendered), String::from_utf8_lossy(rendered));
         Ok(Shared {
-            behind,
+            behind: format!(",\"resource\":{resource_text},\"scope\":{scope_text}"),
             notes,
             actor_id: &resource.actor_id,
             environment_id: &resource.environment_id,
@@ -293,7 +303,7 @@ impl<'s> Assembler<'s> {
         let mut soft = soft_faults(staged.notes);
         let mut notes = staged.notes;
         notes.merge(shared.notes);
-        let fields = self.fields(place, &staged, shared, &mut notes, &mut soft);
+        let fields = self.fields(place, arena, &staged, shared, &mut notes, &mut soft);
         let payload = self.payload(body, &staged, shared, notes);
         let Ok(payload) = payload else {
             self.reject(place, &Fault::new(FaultCode::RecordTooLarge), None);
@@ -304,7 +314,7 @@ impl<'s> Assembler<'s> {
         if self.payload_bytes > bytes_max {
             return Err(Refusal::PayloadsTooLarge { bytes_max });
         }
-        let salt = self.settings.salt_key.salt(&fields.envelope_id);
+        let salt = self.salts.salt(&fields.envelope_id);
         self.last_time = fields.claimed_time;
         let payload = SaltedPayload { payload, salt };
         self.intake.accept(UnsealedEnvelope { fields, payload });
@@ -317,13 +327,14 @@ impl<'s> Assembler<'s> {
     fn fields(
         &mut self,
         place: Place,
+        arena: &[u8],
         staged: &Staged,
         shared: &Shared<'_>,
         notes: &mut Notes,
         soft: &mut Vec<FaultCode>,
     ) -> EnvelopeFields {
         let envelope_id = self.envelope_id(place, staged);
-        let agent = staged.agent.as_ref().map(|agent| ActorId::new(format!("otel:agent:{agent}")));
+        let agent = named(arena, &staged.agent).map(|agent| self.agent(agent));
         let actor_id = match agent {
             Some(Ok(actor_id)) => actor_id,
             Some(Err(_)) => {
@@ -333,7 +344,7 @@ impl<'s> Assembler<'s> {
             }
             None => shared.actor_id.clone(),
         };
-        let session = staged.session.as_deref().or(shared.session).map(SessionId::new);
+        let session = named(arena, &staged.session).or(shared.session).map(|it| self.session(it));
         let session_id = session.and_then(|session| {
             session
                 .inspect_err(|_| {
@@ -352,6 +363,32 @@ impl<'s> Assembler<'s> {
             session_id,
             parent_ids: ParentIds::default(),
             attachment_refs: AttachmentRefs::default(),
+        }
+    }
+
+    /// The actor that an agent is: one of those at work is likely the last one.
+    fn agent(&mut self, agent: &str) -> Result<ActorId, IdentityError> {
+        const PREFIX: &str = "otel:agent:";
+        let last = self.last_agent.as_ref();
+        match last.filter(|it| it.as_str().strip_prefix(PREFIX) == Some(agent)) {
+            Some(last) => Ok(last.clone()),
+            None => {
+                let actor = ActorId::new([PREFIX, agent].concat())?;
+                self.last_agent = Some(actor.clone());
+                Ok(actor)
+            }
+        }
+    }
+
+    /// The session of this name, likely that of the record before.
+    fn session(&mut self, session: &str) -> Result<SessionId, IdentityError> {
+        match self.last_session.as_ref().filter(|it| it.as_str() == session) {
+            Some(last) => Ok(last.clone()),
+            None => {
+                let session = SessionId::new(session)?;
+                self.last_session = Some(session.clone());
+                Ok(session)
+            }
         }
     }
 
@@ -403,28 +440,27 @@ impl<'s> Assembler<'s> {
         shared: &Shared<'_>,
         notes: Notes,
     ) -> Result<CanonicalPayload, ()> {
-        let mut oddities = Vec::new();
-        let mut unknown = Vec::new();
-        notes.write(&mut oddities);
+        // What was read is UTF-8, and so is what is written of it.
+        let body = simdutf8::basic::from_utf8(body).map_err(|_| ())?;
+        let oddities = notes.render();
+        let mut end = String::from("}");
         if notes.unknown_fields > 0 {
-            unknown.extend_from_slice(b",\"unknown_field_count\":");
-            crate::render::write_count(notes.unknown_fields, &mut unknown);
+            end = format!(",\"unknown_field_count\":{}}}", notes.unknown_fields);
         }
-        let (before, behind): (&[&[u8]], &[&[u8]]) = match staged.identity {
-            Identity::Log { .. } => (&[b"{\"log\":", body, b","], &[]),
-            Identity::Span { .. } => (&[b"{"], &[b",\"span\":", body]),
+        let (before, behind): (&[&str], &[&str]) = match staged.identity {
+            Identity::Log { .. } => (&["{\"log\":", body, ","], &[]),
+            Identity::Span { .. } => (&["{"], &[",\"span\":", body]),
         };
-        let shared: &[&[u8]] = &[&self.mapping, b",\"notes\":", &oddities, &shared.behind];
-        let end: &[&[u8]] = &[&unknown, b"}"];
-        let parts = [before, shared, behind, end];
+        let middle: &[&str] = &[&self.mapping, ",\"notes\":", &oddities, &shared.behind];
+        let parts = [before, middle, behind, &[&end]];
         let length = parts.iter().flat_map(|part| part.iter()).map(|piece| piece.len()).sum();
-        // Of exactly this size, or the payload would be copied once more to give back what is left over.
-        let mut out = Vec::with_capacity(length);
-        for piece in parts.iter().flat_map(|part| part.iter()) {
-            out.extend_from_slice(piece);
-        }
-        if out.len() > 2 * self.settings.bounds.record_bytes_max {
+        if length > 2 * self.settings.bounds.record_bytes_max {
             return Err(());
+        }
+        // Of exactly this size, or the payload would be copied once more to give back what is left over.
+        let mut out = String::with_capacity(length);
+        for piece in parts.iter().flat_map(|part| part.iter()) {
+            out.push_str(piece);
         }
         CanonicalPayload::written(out).map_err(|_| ())
     }
@@ -470,7 +506,7 @@ impl<'s> Assembler<'s> {
             parent_ids: ParentIds::default(),
             attachment_refs: AttachmentRefs::default(),
         };
-        let salt = self.settings.salt_key.salt(&envelope_id);
+        let salt = self.salts.salt(&envelope_id);
         self.intake.push(UnsealedEnvelope { fields, payload: SaltedPayload { payload, salt } });
     }
 
@@ -487,12 +523,18 @@ impl<'s> Assembler<'s> {
         object.finish();
         out.pop();
         out.push(b',');
-        out.extend_from_slice(&self.mapping);
+        out.extend_from_slice(self.mapping.as_bytes());
         out.extend_from_slice(b",\"record\":");
         out.extend_from_slice(marker.unwrap_or(b"null"));
         out.push(b'}');
         CanonicalPayload::from_canonical(out).expect("an anomaly is a canonical object")
     }
+}
+
+/// A name that the arena holds.
+fn named<'a>(arena: &'a [u8], place: &std::ops::Range<usize>) -> Option<&'a str> {
+    let text = arena.get(place.clone()).and_then(|text| std::str::from_utf8(text).ok());
+    text.filter(|text| !text.is_empty())
 }
 
 /// What is wrong with a record that is stored all the same, by what was noted while it was read.
@@ -512,7 +554,7 @@ fn trace_id(bytes: &TraceIdBytes) -> Option<TraceId> {
     let mut text = [0; 32];
     encode_hex_into(bytes, &mut text);
     // Hex digits keep every rule of a name.
-    TraceId::new(String::from_utf8_lossy(&text)).ok()
+    std::str::from_utf8(&text).ok().and_then(|text| TraceId::new(text).ok())
 }
 
 /// Where a record stood in its input.

@@ -19,7 +19,7 @@ const REPLACED: u8 = 0x01;
 /// The body as text. Bytes that are not UTF-8 become control characters, which cost the record that holds
 /// them and no other.
 fn as_text(body: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(body) {
+    match simdutf8::basic::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
             let mut text = String::with_capacity(body.len());

@@ -1,5 +1,7 @@
 //! What is odd about a record that is stored all the same: said in its payload.
 
+use std::borrow::Cow;
+
 /// One oddity.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Note {
@@ -70,7 +72,7 @@ impl Note {
 }
 
 /// The oddities of one record.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Notes {
     set: u32,
     /// Members that OTLP does not have.
@@ -91,16 +93,13 @@ impl Notes {
         self.unknown_fields += other.unknown_fields;
     }
 
-    /// Writes the notes as an array of their names.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.push(b'[');
-        let mut first = true;
-        for (_, name, _) in Note::ALL.iter().filter(|(note, ..)| self.has(*note)) {
-            out.extend_from_slice(if first { b"\"" } else { b",\"" });
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'"');
-            first = false;
+    /// The notes as an array of their names.
+    pub(crate) fn render(&self) -> Cow<'static, str> {
+        if self.set == 0 {
+            return Cow::Borrowed("[]");
         }
-        out.push(b']');
+        let noted = Note::ALL.iter().filter(|(note, ..)| self.has(*note));
+        let names = noted.map(|(_, name, _)| format!("\"{name}\"")).collect::<Vec<_>>();
+        Cow::Owned(format!("[{}]", names.join(",")))
     }
 }

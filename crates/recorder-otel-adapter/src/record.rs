@@ -34,8 +34,10 @@ pub(crate) struct Staged {
     pub(crate) claimed_time: UtcTimestamp,
     pub(crate) identity: Identity,
     pub(crate) trace_id: Option<TraceIdBytes>,
-    pub(crate) agent: Option<Box<str>>,
-    pub(crate) session: Option<Box<str>>,
+    /// Where the agent's name lies in the arena; empty where there is none.
+    pub(crate) agent: Range<usize>,
+    /// Where the session's name lies; empty where there is none.
+    pub(crate) session: Range<usize>,
     pub(crate) notes: Notes,
 }
 
@@ -158,9 +160,10 @@ impl SpanFields {
             notes.add(Note::NameEmpty);
         }
         self.write(pieces, out);
-        let (agent, session) = take_labels(&mut renderer.labels);
+        let body = start..out.len();
+        let (agent, session) = take_labels(&mut renderer.labels, out);
         Ok(Staged {
-            body: start..out.len(),
+            body,
             claimed_time,
             identity: Identity::Span { span_id: self.span_id, start: self.start, end: self.end },
             trace_id: Some(self.trace_id),
@@ -248,9 +251,10 @@ impl LogFields {
     ) -> Result<Staged, Fault> {
         let (claimed_time, severity) = self.check(&mut notes)?;
         self.write(pieces, out);
-        let (agent, session) = take_labels(&mut renderer.labels);
+        let body = start..out.len();
+        let (agent, session) = take_labels(&mut renderer.labels, out);
         Ok(Staged {
-            body: start..out.len(),
+            body,
             claimed_time,
             identity: Identity::Log { severity },
             trace_id: self.trace_id,
@@ -337,12 +341,16 @@ impl LinkFields {
     }
 }
 
-/// What the attributes of a record name.
-fn take_labels(labels: &mut Labels) -> (Option<Box<str>>, Option<Box<str>>) {
-    let agent = labels.find(Label::Agent).map(Box::from);
-    let session = session_of(labels).map(Box::from);
+/// Writes what the attributes of a record name, and gives where.
+fn take_labels(labels: &mut Labels, out: &mut Vec<u8>) -> (Range<usize>, Range<usize>) {
+    let mut write = |text: Option<&str>| {
+        let start = out.len();
+        out.extend_from_slice(text.unwrap_or_default().as_bytes());
+        start..out.len()
+    };
+    let names = (write(labels.find(Label::Agent)), write(session_of(labels)));
     labels.clear();
-    (agent, session)
+    names
 }
 
 /// The session that attributes name: a conversation before a session before a connection.

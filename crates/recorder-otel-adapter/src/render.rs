@@ -3,31 +3,35 @@
 //! Members are written in their canonical order. Attributes stay an ordered list of `{key, type, value}`, 64-bit
 //! integers and non-finite doubles are strings, so nothing depends on map order or on how a reader holds numbers.
 
+use std::ops::Range;
+
 use recorder_envelope::json::write_string;
+use recorder_envelope::redaction::{Kind, NameVerdict, PairPart};
 
 use crate::bounds::Bounds;
 use crate::fault::{Fault, FaultCode};
-use crate::keys::{KeyClass, KeyTable, Label, Removed};
+use crate::keys::{KEY_OPENING, KeyTable, Label, Part, Slot, Under};
 use crate::screen::Screen;
 
 /// What of a record or resource names its actor, environment and session, as far as it may be shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Labels([Option<Box<str>>; Label::COUNT]);
+pub(crate) struct Labels([String; Label::COUNT]);
 
 impl Labels {
     /// What an attribute said, if it was there and nothing of it was removed.
     pub(crate) fn find(&self, label: Label) -> Option<&str> {
-        self.0.get(label as usize).and_then(Option::as_deref).filter(|text| !text.is_empty())
+        self.0.get(label as usize).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     fn set(&mut self, label: Label, text: &str) {
         if let Some(place) = self.0.get_mut(label as usize) {
-            *place = Some(text.into());
+            place.clear();
+            place.push_str(text);
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0 = Default::default();
+        self.0.iter_mut().for_each(String::clear);
     }
 }
 
@@ -35,7 +39,9 @@ impl Labels {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate<'s> {
     /// It is screened and shown, unless its key says that a value of its kind is removed.
-    Show(Removed<'s>, Option<Label>),
+    Show(Under<'s>),
+    /// It is an item of an array: as shown, unless the item before announced a secret.
+    Item(Option<&'s str>),
     /// It is removed, for this reason, whatever it is.
     Remove(&'s str),
     /// It is inside something that will be removed as a whole: rendered as it is, to be digested.
@@ -43,34 +49,38 @@ pub(crate) enum Fate<'s> {
 }
 
 /// Shown as far as the policy allows, under no key in particular.
-pub(crate) const SHOW: Fate<'static> =
-    Fate::Show(Removed { string: None, number: None, nested: None }, None);
+pub(crate) const SHOW: Fate<'static> = Fate::Show(Under::NOTHING);
+
+/// How a value begins that is a marker; no string of the input can hold its bare quotes.
+const MARKED: &[u8] = b",\"value\":{\"$redacted\":";
 
 /// The name under which a redaction policy finds the message of a span's status.
 pub(crate) const STATUS_MESSAGE: &str = "status.message";
 
 impl<'s> Fate<'s> {
-    /// What becomes of a string.
-    const fn of_string(self) -> Self {
-        match self {
-            Self::Show(Removed { string: Some(reason), .. }, _) => Self::Remove(reason),
-            fate => fate,
-        }
-    }
-
     /// What becomes of an integer or a double.
-    const fn of_number(self) -> Self {
+    #[inline]
+    fn of_number(self) -> Self {
         match self {
-            Self::Show(Removed { number: Some(reason), .. }, _) => Self::Remove(reason),
+            Self::Show(under) => under.removed_number().map_or(self, Self::Remove),
             fate => fate,
         }
     }
 
-    /// What becomes of an array or a list.
-    const fn of_nested(self) -> Self {
+    /// What becomes of a string, an array or a list.
+    #[inline]
+    fn of_other(self) -> Self {
         match self {
-            Self::Show(Removed { nested: Some(reason), .. }, _) => Self::Remove(reason),
+            Self::Show(under) => under.removed().map_or(self, Self::Remove),
             fate => fate,
+        }
+    }
+
+    /// What becomes of an item of an array, given what the item before said of it.
+    pub(crate) const fn of_item(self, announced: Option<&'s str>) -> Self {
+        match self {
+            Self::Show(_) | Self::Item(_) => Self::Item(announced),
+            Self::Remove(_) | Self::Raw => self,
         }
     }
 }
@@ -82,29 +92,69 @@ pub(crate) struct Renderer<'s> {
     pub(crate) keys: KeyTable<'s>,
     /// What the attributes of the list at hand say of actor, environment and session.
     pub(crate) labels: Labels,
+    /// Why the item after the one at hand is removed, if it is.
+    pub(crate) announced: Option<&'s str>,
     /// The keys of the lists that are open: hash, and where each is rendered.
     seen: Vec<(u64, usize, usize)>,
+    /// What the attribute at hand says, if it may be the name of a pair.
+    pair_name: Option<Box<str>>,
+    /// What kind of value was written last.
+    kind: Kind,
 }
 
 /// An attribute list under way.
 pub(crate) struct ListMark {
     first_key: usize,
     count: usize,
+    /// Where the key before is kept.
+    pub(crate) before: usize,
+    /// A bit for each key, by its hash.
+    keys: u128,
+    pair_name: Option<Box<str>>,
+    pair_value: Option<PairValue>,
+}
+
+/// A value that the name of its pair may yet make a secret.
+struct PairValue {
+    /// Where the reader finds it again.
+    place: usize,
+    /// Where its type and value are rendered.
+    rendered: Range<usize>,
+    kind: Kind,
+}
+
+/// A value that must be rendered again, to be removed.
+pub(crate) struct Again<'s> {
+    /// Where the reader finds it.
+    pub(crate) place: usize,
+    /// What its type and value are to replace.
+    pub(crate) rendered: Range<usize>,
+    pub(crate) fate: Fate<'s>,
 }
 
 impl<'s> Renderer<'s> {
     pub(crate) fn new(screen: Screen<'s>, bounds: &'s Bounds) -> Self {
-        let keys = KeyTable::default();
-        Self { screen, bounds, keys, labels: Labels::default(), seen: Vec::new() }
+        Self {
+            screen,
+            bounds,
+            keys: KeyTable::default(),
+            labels: Labels::default(),
+            announced: None,
+            seen: Vec::new(),
+            pair_name: None,
+            kind: Kind::Literal,
+        }
     }
 
     /// Opens a list of attributes.
     pub(crate) fn open_list(&mut self, out: &mut Vec<u8>) -> ListMark {
         out.push(b'[');
-        ListMark { first_key: self.seen.len(), count: 0 }
+        let first_key = self.seen.len();
+        let before = KeyTable::START;
+        ListMark { first_key, count: 0, before, keys: 0, pair_name: None, pair_value: None }
     }
 
-    /// Writes `{"key":KEY,` and gives what becomes of the value.
+    /// Writes `{"key":KEY,` and gives what becomes of the value, and where its like may be kept.
     ///
     /// Attributes of a list within a value take the fate of that value when it is removed.
     pub(crate) fn open_attribute(
@@ -113,7 +163,23 @@ impl<'s> Renderer<'s> {
         key: &str,
         outer: Fate<'s>,
         out: &mut Vec<u8>,
-    ) -> Result<Fate<'s>, Fault> {
+    ) -> Result<(Fate<'s>, Option<Slot>), Fault> {
+        let place = self.keys.place(key, &self.screen);
+        self.open_known(list, place, outer, out)
+    }
+
+    /// As [`open_attribute`](Self::open_attribute), for the key at a place of the table.
+    #[inline]
+    pub(crate) fn open_known(
+        &mut self,
+        list: &mut ListMark,
+        place: usize,
+        outer: Fate<'s>,
+        out: &mut Vec<u8>,
+    ) -> Result<(Fate<'s>, Option<Slot>), Fault> {
+        let Some(key) = self.keys.at(place) else {
+            return Err(Fault::new(FaultCode::RecordTooLarge));
+        };
         if list.count >= self.bounds.attributes_max {
             return Err(Fault::new(FaultCode::TooManyAttributes));
         }
@@ -121,45 +187,76 @@ impl<'s> Renderer<'s> {
             out.push(b',');
         }
         list.count += 1;
-        let class = self.keys.classify(key, &self.screen);
-        out.extend_from_slice(b"{\"key\":");
         let start = out.len();
-        self.write_key(key, &class, outer, out);
-        self.refuse_repeated(list, class.hash, start, out)?;
-        out.push(b',');
+        let (hash, under) = (key.hash, key.under);
+        if key.plain || outer == Fate::Raw {
+            out.extend_from_slice(&key.opening);
+        } else {
+            out.extend_from_slice(KEY_OPENING);
+            self.screen.write_text(&key.text, out);
+            out.push(b',');
+        }
+        self.refuse_repeated(list, hash, start, out)?;
         Ok(match outer {
-            Fate::Raw | Fate::Remove(_) => outer,
-            Fate::Show(..) => Fate::Show(class.removed, class.label),
+            Fate::Raw | Fate::Remove(_) => (outer, None),
+            Fate::Show(_) | Fate::Item(_) => (Fate::Show(under), self.keys.slot(place)),
         })
     }
 
-    fn write_key(&mut self, key: &str, class: &KeyClass<'s>, outer: Fate<'s>, out: &mut Vec<u8>) {
-        match (outer, class.plain) {
-            (Fate::Raw, _) | (_, true) => write_string(out, key),
-            (_, false) => {
-                self.screen.write_text(key, out);
-            }
-        }
-    }
-
     /// Compares with every key of the list that has the same hash; canonical text has one spelling.
+    #[inline]
     fn refuse_repeated(
         &mut self,
-        list: &ListMark,
+        list: &mut ListMark,
         hash: u64,
         start: usize,
         out: &[u8],
     ) -> Result<(), Fault> {
-        let key = out.get(start..).unwrap_or_default();
-        let mine = self.seen.get(list.first_key..).unwrap_or_default();
-        let repeated = mine.iter().any(|&(other, from, to)| {
-            other == hash && out.get(from..to).unwrap_or_default() == key
-        });
-        if repeated {
+        let bit = 1 << (hash % u128::BITS as u64);
+        if list.keys & bit != 0 && self.is_repeated(list, hash, start, out) {
             return Err(Fault::new(FaultCode::AttributeRepeated));
         }
+        list.keys |= bit;
         self.seen.push((hash, start, out.len()));
         Ok(())
+    }
+
+    fn is_repeated(&self, list: &ListMark, hash: u64, start: usize, out: &[u8]) -> bool {
+        let key = out.get(start..);
+        let mine = self.seen.get(list.first_key..).unwrap_or_default();
+        mine.iter().any(|&(other, from, to)| other == hash && out.get(from..to) == key)
+    }
+
+    /// Remembers what may be half of a pair: the value at hand was read at `place` and is rendered from `start` on.
+    #[inline]
+    pub(crate) fn note_pair(
+        &mut self,
+        list: &mut ListMark,
+        fate: Fate<'s>,
+        place: usize,
+        rendered: Range<usize>,
+    ) {
+        match fate {
+            Fate::Show(Under { part: Some(Part::Pair(PairPart::Name)), .. }) => {
+                list.pair_name = self.pair_name.take();
+            }
+            Fate::Show(Under { part: Some(Part::Pair(PairPart::Value)), .. }) => {
+                list.pair_value = Some(PairValue { place, rendered, kind: self.kind });
+            }
+            _ => {}
+        }
+    }
+
+    /// The value of the list's pair, if its name says that it is a secret and it is shown all the same.
+    pub(crate) fn settle(&self, list: &mut ListMark, out: &[u8]) -> Option<Again<'s>> {
+        let (name, value) = (list.pair_name.take()?, list.pair_value.take()?);
+        let NameVerdict::Sensitive(reason) = self.screen.verdict(&name, value.kind) else {
+            return None;
+        };
+        let shown = out.get(value.rendered.clone()).unwrap_or_default();
+        let is_marked = memchr::memmem::find(shown, MARKED).is_some();
+        let PairValue { place, rendered, .. } = value;
+        (!is_marked).then_some(Again { place, rendered, fate: Fate::Remove(reason) })
     }
 
     /// Closes a list of attributes.
@@ -172,19 +269,38 @@ impl<'s> Renderer<'s> {
     pub(crate) fn reset(&mut self) {
         self.seen.clear();
         self.labels.clear();
+        self.announced = None;
+        self.pair_name = None;
     }
 
     /// Writes a string's type and value.
+    #[inline]
     pub(crate) fn string(&mut self, text: &str, fate: Fate<'s>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"type\":\"string\",\"value\":");
-        match fate.of_string() {
+        self.kind = Kind::String;
+        match fate.of_other() {
             Fate::Raw => write_string(out, text),
             Fate::Remove(reason) => self.screen.write_removed(reason, text, out),
-            Fate::Show(_, label) => {
+            Fate::Item(announced) => self.item(text, announced, out),
+            Fate::Show(Under { part, .. }) => {
                 let whole = self.screen.write_text(text, out);
-                if let (Some(label), true) = (label, whole) {
-                    self.labels.set(label, text);
+                match part {
+                    Some(Part::Label(label)) if whole => self.labels.set(label, text),
+                    Some(Part::Pair(PairPart::Name)) => self.pair_name = Some(text.into()),
+                    _ => {}
                 }
+            }
+        }
+    }
+
+    fn item(&mut self, text: &str, announced: Option<&'s str>, out: &mut Vec<u8>) {
+        match announced {
+            Some(reason) if !text.is_empty() && !text.starts_with('-') => {
+                self.screen.write_removed(reason, text, out);
+            }
+            _ => {
+                self.screen.write_text(text, out);
+                self.announced = self.screen.announces(text);
             }
         }
     }
@@ -195,17 +311,20 @@ impl<'s> Renderer<'s> {
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"value\":");
         match fate {
-            Fate::Raw | Fate::Show(..) => out.extend_from_slice(canonical.as_bytes()),
+            Fate::Raw | Fate::Show(_) | Fate::Item(_) => {
+                out.extend_from_slice(canonical.as_bytes());
+            }
             Fate::Remove(reason) => self.screen.write_removed(reason, canonical, out),
         }
     }
 
     /// Writes a 64-bit integer as a string.
     pub(crate) fn integer(&mut self, value: i64, fate: Fate<'s>, out: &mut Vec<u8>) {
+        self.kind = Kind::Number;
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value);
         match fate.of_number() {
-            Fate::Raw | Fate::Show(..) => {
+            Fate::Raw | Fate::Show(_) | Fate::Item(_) => {
                 out.extend_from_slice(b"\"type\":\"int\",\"value\":\"");
                 out.extend_from_slice(digits.as_bytes());
                 out.push(b'"');
@@ -216,6 +335,7 @@ impl<'s> Renderer<'s> {
 
     /// Writes a double: a number, or one of the three words that JSON has none for.
     pub(crate) fn double(&mut self, value: f64, fate: Fate<'s>, out: &mut Vec<u8>) {
+        self.kind = Kind::Number;
         let mut buffer = ryu_js::Buffer::new();
         let text = match value {
             value if value.is_finite() => buffer.format_finite(value),
@@ -228,14 +348,16 @@ impl<'s> Renderer<'s> {
 
     /// Writes `true` or `false`.
     pub(crate) fn boolean(&mut self, value: bool, fate: Fate<'s>, out: &mut Vec<u8>) {
+        self.kind = Kind::Literal;
         self.scalar("bool", if value { "true" } else { "false" }, fate, out);
     }
 
     /// Writes bytes as base64. Bytes over the bound of strings are removed: a part of them says nothing.
     pub(crate) fn bytes(&mut self, bytes: &[u8], fate: Fate<'s>, out: &mut Vec<u8>) {
         use base64::Engine as _;
-        let fate = match fate.of_string() {
-            Fate::Show(..) if bytes.len() > self.bounds.string_bytes_max => {
+        self.kind = Kind::String;
+        let fate = match fate.of_other() {
+            Fate::Show(_) | Fate::Item(_) if bytes.len() > self.bounds.string_bytes_max => {
                 Fate::Remove("bytes_too_long")
             }
             fate => fate,
@@ -244,13 +366,14 @@ impl<'s> Renderer<'s> {
         out.extend_from_slice(b"\"type\":\"bytes\",\"value\":");
         match fate {
             Fate::Remove(reason) => self.screen.write_removed(reason, &text, out),
-            Fate::Show(..) => self.text(&text, out),
+            Fate::Show(_) | Fate::Item(_) => self.text(&text, out),
             Fate::Raw => write_string(out, &text),
         }
     }
 
     /// Writes a value that says nothing.
     pub(crate) fn empty(&mut self, out: &mut Vec<u8>) {
+        self.kind = Kind::Literal;
         out.extend_from_slice(b"\"type\":\"empty\",\"value\":null");
     }
 
@@ -264,8 +387,8 @@ impl<'s> Renderer<'s> {
         out.extend_from_slice(b"\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"value\":");
-        let inner = match fate.of_nested() {
-            Fate::Show(..) => SHOW,
+        let inner = match fate.of_other() {
+            Fate::Show(_) | Fate::Item(_) => SHOW,
             Fate::Remove(_) | Fate::Raw => Fate::Raw,
         };
         (out.len(), inner)
@@ -273,7 +396,8 @@ impl<'s> Renderer<'s> {
 
     /// Ends what `open_nested` began at `start`: what is to be removed is digested as it was rendered.
     pub(crate) fn close_nested(&mut self, start: usize, fate: Fate<'s>, out: &mut Vec<u8>) {
-        let Fate::Remove(reason) = fate.of_nested() else { return };
+        self.kind = Kind::Container;
+        let Fate::Remove(reason) = fate.of_other() else { return };
         let rendered = out.split_off(start);
         if rendered == b"[]" {
             out.extend_from_slice(&rendered);
@@ -284,7 +408,8 @@ impl<'s> Renderer<'s> {
 
     /// Writes a text that stands under a name of OTLP's own, which the policy may name.
     pub(crate) fn named_text(&mut self, name: &str, text: &str, out: &mut Vec<u8>) {
-        match self.keys.classify(name, &self.screen).removed.string {
+        let place = self.keys.place(name, &self.screen);
+        match self.keys.at(place).and_then(|key| key.under.removed()) {
             Some(reason) => self.screen.write_removed(reason, text, out),
             None => self.text(text, out),
         }
@@ -301,11 +426,6 @@ pub(crate) fn write_u64_string(value: u64, out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     out.push(b'"');
-}
-
-/// Writes a count as a number.
-pub(crate) fn write_count(value: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Writes a small integer as a number.

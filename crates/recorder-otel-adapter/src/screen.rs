@@ -1,7 +1,7 @@
 //! What may be shown: the redaction engine, with what OpenTelemetry's keys add to it.
 
 use recorder_envelope::json::write_string;
-use recorder_envelope::redaction::{Kind, NameVerdict, Redaction};
+use recorder_envelope::redaction::{Kind, NameVerdict, PairPart, Redaction};
 
 /// The reason that the markers of log bodies give.
 pub(crate) const LOG_BODY_REASON: &str = "log_body";
@@ -22,6 +22,16 @@ impl<'r> Screen<'r> {
     /// What the policy says of a value of this kind under this key.
     pub(crate) fn verdict(&self, key: &str, kind: Kind) -> NameVerdict<'r> {
         self.redaction.name(key, kind)
+    }
+
+    /// Why the item after this one is removed, if it is.
+    pub(crate) fn announces(&self, item: &str) -> Option<&'r str> {
+        self.redaction.announces(item)
+    }
+
+    /// Which half of a pair of name and value this key may stand for.
+    pub(crate) fn pair_part(&self, key: &str) -> Option<PairPart> {
+        self.redaction.pair_part(key)
     }
 
     /// Writes a text as far as it may be shown; whether that is all of it.

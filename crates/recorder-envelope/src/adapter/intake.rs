@@ -194,6 +194,11 @@ impl Intake {
         self.policy
     }
 
+    /// This many events come next.
+    pub fn reserve(&mut self, events: usize) {
+        self.outcome.events.reserve(events);
+    }
+
     /// One record was mapped to `event`.
     pub fn accept(&mut self, event: impl Into<Event>) {
         self.outcome.accepted += 1;

@@ -68,10 +68,31 @@ impl SaltKey {
 
     /// The first 16 bytes of HMAC-SHA-256 over the 16 bytes of the id.
     pub fn salt(&self, envelope_id: &EnvelopeId) -> PayloadSalt {
-        let digest = self.0.mac().chain_update(envelope_id.as_bytes()).finalize().into_bytes();
+        self.begin().salt(envelope_id)
+    }
+
+    /// Starts a pass over one input: what every salt has in common is computed once.
+    pub fn begin(&self) -> Salts {
+        Salts(self.0.mac())
+    }
+}
+
+/// The salts of one pass. As secret as the key.
+pub struct Salts(Hmac<Sha256>);
+
+impl Salts {
+    /// As [`SaltKey::salt`].
+    pub fn salt(&self, envelope_id: &EnvelopeId) -> PayloadSalt {
+        let digest = self.0.clone().chain_update(envelope_id.as_bytes()).finalize().into_bytes();
         let mut salt = [0; SALT_BYTES];
         salt.copy_from_slice(&digest[..SALT_BYTES]);
         PayloadSalt::from_bytes(salt)
+    }
+}
+
+impl fmt::Debug for Salts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salts(..)")
     }
 }
 

@@ -80,17 +80,17 @@ impl CanonicalPayload {
     ///
     /// # Errors
     ///
-    /// `TooLarge`, and `InvalidUtf8` and `NotAnObject` for what no writer writes.
-    pub fn written(bytes: Vec<u8>) -> Result<Self, JsonError> {
+    /// `TooLarge`, and `NotAnObject` for what no writer writes.
+    pub fn written(text: String) -> Result<Self, JsonError> {
         let bytes_max = JsonLimits::PAYLOAD.input_bytes_max;
-        if bytes.len() > bytes_max {
+        if text.len() > bytes_max {
             return Err(JsonError::new(JsonErrorKind::TooLarge, bytes_max));
         }
-        if !(bytes.starts_with(b"{") && bytes.ends_with(b"}")) {
+        if !(text.starts_with('{') && text.ends_with('}')) {
             return Err(JsonError::new(JsonErrorKind::NotAnObject, 0));
         }
-        debug_assert_eq!(Self::from_canonical(bytes.as_slice()).map(|_| ()), Ok(()));
-        Self::own(bytes)
+        debug_assert_eq!(Self::from_canonical(text.as_bytes()).map(|_| ()), Ok(()));
+        Ok(Self(text.into_boxed_str()))
     }
 
     fn own(canonical: Vec<u8>) -> Result<Self, JsonError> {

@@ -114,8 +114,10 @@ impl<'a> ObjectWriter<'a> {
         }
         self.empty = false;
         self.last = name;
-        write_string(self.out, name);
-        self.out.push(b':');
+        debug_assert_eq!(scan::plain_end(name.as_bytes(), 0), name.len(), "{name} needs an escape");
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         self.out
     }
 }

@@ -71,16 +71,20 @@ impl Marker {
     }
 }
 
+/// Writes `{"$redacted":{"bytes","hmac","reason"}}`, piece by piece: some records are markers for the most part.
 fn write_redacted(reason: &str, bytes: usize, digest: Option<[u8; 32]>, out: &mut Vec<u8>) {
-    let mut object = ObjectWriter::new(out);
-    let mut inner = object.object("$redacted");
-    inner.u64("bytes", bytes as u64);
+    out.extend_from_slice(b"{\"$redacted\":{\"bytes\":");
+    out.extend_from_slice(itoa::Buffer::new().format(bytes).as_bytes());
     if let Some(digest) = digest {
-        inner.hex("hmac", &digest);
+        let mut hex = [0; 64];
+        encode_hex_into(&digest, &mut hex);
+        out.extend_from_slice(b",\"hmac\":\"");
+        out.extend_from_slice(&hex);
+        out.push(b'"');
     }
-    inner.string("reason", reason);
-    inner.finish();
-    object.finish();
+    out.extend_from_slice(b",\"reason\":");
+    write_string(out, reason);
+    out.extend_from_slice(b"}}");
 }
 
 /// Writes a member name that came from outside, so that it cannot be taken for a marker's.

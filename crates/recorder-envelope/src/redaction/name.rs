@@ -27,7 +27,25 @@ pub enum NameVerdict<'r> {
     Secret(&'r str),
 }
 
+/// One half of a pair such as `{"name": "Authorization", "value": …}`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PairPart {
+    /// The member says what the other one is.
+    Name,
+    /// The member holds what is named.
+    Value,
+}
+
 impl RedactionPolicy {
+    pub(super) fn pair_part(&self, name: &str) -> Option<PairPart> {
+        let is = |list: &[Box<str>]| list.iter().any(|listed| listed.eq_ignore_ascii_case(name));
+        match () {
+            () if is(&self.pair_names) => Some(PairPart::Name),
+            () if is(&self.pair_values) => Some(PairPart::Value),
+            () => None,
+        }
+    }
+
     pub(super) fn name(&self, name: &str, kind: Kind) -> NameVerdict<'_> {
         let mut sensitive = self.listed(name);
         let secret = self.matcher.find(name.as_bytes(), |index, start, end| {

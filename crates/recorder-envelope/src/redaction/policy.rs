@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::look::Glance;
 use super::matcher::{Matcher, WINDOW_BYTES};
 use super::path::PathRule;
 use crate::json::{JsonLimits, StrictError, from_strict};
@@ -145,6 +146,7 @@ pub struct RedactionPolicy {
     pub(super) paths: Vec<(PathRule, Box<str>)>,
     pub(super) assignment: bool,
     pub(super) matcher: Matcher,
+    pub(super) glance: Glance,
     pub(super) triggers: Vec<(Trigger, Box<str>)>,
 }
 
@@ -283,6 +285,9 @@ impl Rules {
     }
 
     fn finish(self, version: Box<str>) -> RedactionPolicy {
+        let triggers = self.triggers.iter().map(|(trigger, _)| trigger);
+        let needles = self.needles.iter().map(String::as_str);
+        let glance = Glance::new(triggers.zip(needles), self.assignment);
         RedactionPolicy {
             version,
             exact: self.exact,
@@ -294,6 +299,7 @@ impl Rules {
             paths: self.paths,
             assignment: self.assignment,
             matcher: Matcher::new(self.needles.iter().map(String::as_str)),
+            glance,
             triggers: self.triggers,
         }
     }

@@ -14,7 +14,7 @@ use super::policy::{Alphabet, RedactionPolicy, Trigger};
 const SECRET_BYTES_MIN: usize = 7;
 
 /// Shorter texts are not taken for base64: too many words and ids look like it.
-const BASE64_BYTES_MIN: usize = 16;
+pub(super) const BASE64_BYTES_MIN: usize = 16;
 
 /// How far a look ahead goes through what is not the secret itself: names, quotes, white space.
 const AHEAD_BYTES_MAX: usize = 64;
@@ -49,6 +49,14 @@ pub(super) fn secret_in<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&
     if text.len() < SECRET_BYTES_MIN {
         return None;
     }
+    if !policy.glance.suspects(text) {
+        debug_assert_eq!(search(policy, text), None, "a glance missed what a search finds");
+        return None;
+    }
+    search(policy, text)
+}
+
+fn search<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&'p str> {
     let plain = |text: &str| {
         policy.matcher.find(text.as_bytes(), |index, start, end| {
             let (trigger, reason) = policy.triggers.get(index)?;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::bounds::{BoundError, BoundErrorKind};
 use super::mark::write_name;
-use super::name::{Kind, NameVerdict};
+use super::name::{Kind, NameVerdict, PairPart};
 use super::path::Step;
 use super::read::Reader;
 use super::{Redaction, scan};
@@ -102,6 +102,13 @@ fn nested(
     level: u8,
     place: &[Step<'_>],
 ) -> Option<Option<String>> {
+    // Hardly any text ends so.
+    if !matches!(
+        text.as_bytes().last(),
+        Some(b'}' | b']' | b'"' | b' ' | b'\t' | b'\n' | b'\r' | 0x0C)
+    ) {
+        return None;
+    }
     let trimmed = text.trim_ascii().as_bytes();
     let ends = (trimmed.first()?, trimmed.last()?);
     let is_json = matches!(ends, (b'{', b'}') | (b'[', b']') | (b'"', b'"'));
@@ -341,13 +348,13 @@ impl<'a, 'r> Walk<'a, '_, 'r> {
         written: std::ops::Range<usize>,
         kind: Kind,
     ) {
-        let policy = self.redaction.policy;
-        let is = |list: &[Box<str>]| list.iter().any(|listed| listed.eq_ignore_ascii_case(name));
-        if kind == Kind::String && is(&policy.pair_names) {
-            let mut again = Reader { at: value, ..self.read };
-            pair.name = again.string().ok();
-        } else if is(&policy.pair_values) {
-            pair.value = Some((value..self.read.at, written, kind));
+        match self.redaction.policy.pair_part(name) {
+            Some(PairPart::Name) if kind == Kind::String => {
+                let mut again = Reader { at: value, ..self.read };
+                pair.name = again.string().ok();
+            }
+            Some(PairPart::Value) => pair.value = Some((value..self.read.at, written, kind)),
+            Some(PairPart::Name) | None => {}
         }
     }
 

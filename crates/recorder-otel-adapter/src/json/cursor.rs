@@ -4,7 +4,7 @@
 
 use recorder_envelope::json::{JsonErrorKind, plain_end, read_escape};
 
-use crate::fault::{Fault, FaultCode};
+use crate::fault::{Fault, FaultCode, Stop};
 
 /// The text stops being JSON at this byte, and with it every record after it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,11 +42,6 @@ impl<'a> Text<'a> {
     /// Bytes as spelled.
     pub(crate) fn len(self) -> usize {
         self.raw.len()
-    }
-
-    /// Whether it is the empty string.
-    pub(crate) fn is_empty(self) -> bool {
-        self.raw.is_empty()
     }
 }
 
@@ -133,6 +128,145 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Moves past `literal` if it stands right here. SDKs write no white space and the same members in the same order, so
+    /// whole pieces of punctuation and names can be taken at once; what is spelled otherwise is read step by step.
+    #[inline(always)]
+    pub(crate) fn take<const LENGTH: usize>(&mut self, literal: &[u8; LENGTH]) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let found = rest.first_chunk() == Some(literal);
+        self.at += if found { LENGTH } else { 0 };
+        found
+    }
+
+    /// What is left of the text.
+    #[inline]
+    pub(crate) fn ahead(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// Reads a number that stands right here and is nothing but up to nine digits; else stays where it is.
+    #[inline]
+    pub(crate) fn few_digits(&mut self) -> Option<u32> {
+        let ahead = self.ahead();
+        let mut value = 0;
+        for (count, byte) in ahead.iter().take(10).enumerate() {
+            match byte {
+                b'0'..=b'9' if count < 9 => value = 10 * value + u32::from(byte - b'0'),
+                b',' | b'}' if count > 0 && (count == 1 || ahead.first() != Some(&b'0')) => {
+                    self.at += count;
+                    return Some(value);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether a number or a string stands right here.
+    #[inline]
+    pub(crate) fn is_at_digits(&self) -> bool {
+        matches!(self.byte(), b'"' | b'-' | b'0'..=b'9')
+    }
+
+    /// Reads what is left of a string whose opening quote was taken, if nothing in it is special.
+    #[inline]
+    pub(crate) fn plain_rest(&mut self) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
+        let end = plain_end(bytes, self.at);
+        if bytes.get(end) != Some(&b'"') {
+            return None;
+        }
+        let plain = self.text.get(self.at..end);
+        self.at = end + 1;
+        plain
+    }
+
+    /// Reads a string with its escapes, and no longer than this in its spelling.
+    #[inline]
+    pub(crate) fn text<'s>(
+        &mut self,
+        scratch: &'s mut String,
+        bytes_max: usize,
+    ) -> Result<&'s str, Stop<Malformed>>
+    where
+        'a: 's,
+    {
+        if self.kind()? != Kind::String {
+            return Err(FaultCode::WrongKind.into());
+        }
+        self.open();
+        self.rest(scratch, bytes_max)
+    }
+
+    /// Reads what is left of a string whose opening quote was taken, in one pass.
+    #[inline]
+    pub(crate) fn rest<'s>(
+        &mut self,
+        scratch: &'s mut String,
+        bytes_max: usize,
+    ) -> Result<&'s str, Stop<Malformed>>
+    where
+        'a: 's,
+    {
+        let start = self.at;
+        match self.plain_rest() {
+            Some(plain) if plain.len() <= bytes_max => Ok(plain),
+            Some(_) => Err(FaultCode::RecordTooLarge.into()),
+            None => self.escaped(start, scratch, bytes_max),
+        }
+    }
+
+    /// Reads a string with its escapes into `scratch`; where that cannot be done, says why.
+    fn escaped<'s>(
+        &mut self,
+        start: usize,
+        scratch: &'s mut String,
+        bytes_max: usize,
+    ) -> Result<&'s str, Stop<Malformed>>
+    where
+        'a: 's,
+    {
+        if self.unescaped(start, scratch, bytes_max).is_some() {
+            return Ok(scratch);
+        }
+        self.at = start - 1;
+        let text = self.string()?;
+        if text.len() > bytes_max {
+            return Err(FaultCode::RecordTooLarge.into());
+        }
+        Ok(text.read(scratch)?)
+    }
+
+    /// Reads and unescapes at once, as long as nothing is wrong.
+    fn unescaped(&mut self, start: usize, scratch: &mut String, bytes_max: usize) -> Option<()> {
+        let bytes = self.text.as_bytes();
+        scratch.clear();
+        let mut at = start;
+        loop {
+            let end = plain_end(bytes, at);
+            if end - start > bytes_max {
+                return None;
+            }
+            scratch.push_str(self.text.get(at..end)?);
+            at = match (bytes.get(end)?, bytes.get(end + 1)) {
+                (b'"', _) => {
+                    self.at = end + 1;
+                    return Some(());
+                }
+                (b'\\', Some(b'"')) => {
+                    scratch.push('"');
+                    end + 2
+                }
+                (b'\\', Some(b'n')) => {
+                    scratch.push('\n');
+                    end + 2
+                }
+                (b'\\', Some(_)) => end + unescape_one(bytes.get(end..)?, scratch).ok()?,
+                _ => return None,
+            };
+        }
+    }
+
     #[cold]
     fn malformed<T>(&self) -> Result<T, Malformed> {
         Err(Malformed { offset: self.at })
@@ -172,6 +306,23 @@ impl<'a> Cursor<'a> {
     /// the first call only.
     #[inline]
     pub(crate) fn member(&mut self, first: bool) -> Result<Option<Text<'a>>, Malformed> {
+        if self.take(b"}") {
+            return Ok(None);
+        }
+        let start = self.at;
+        let is_open = if first { self.take(b"\"") } else { self.take(b",\"") };
+        if is_open
+            && let Some(raw) = self.plain_rest()
+            && self.take(b":")
+        {
+            return Ok(Some(Text { raw, special: false }));
+        }
+        self.at = start;
+        self.spaced_member(first)
+    }
+
+    /// As [`member`](Self::member), with whatever may stand between.
+    fn spaced_member(&mut self, first: bool) -> Result<Option<Text<'a>>, Malformed> {
         self.skip_white_space();
         match self.byte() {
             b'}' => {
@@ -443,7 +594,17 @@ mod tests {
             let mut cursor = Cursor::new(json);
             let text = cursor.string().unwrap();
             assert_eq!(cursor.position(), json.len());
-            text.read(&mut String::new()).map(str::to_owned).map_err(|fault| fault.code)
+            let mut scratch = String::new();
+            let read = text.read(&mut scratch).map(str::to_owned).map_err(|fault| fault.code);
+            let mut cursor = Cursor::new(json);
+            assert!(cursor.take(b"\""));
+            match cursor.rest(&mut String::new(), json.len()) {
+                Ok(at_once) => assert_eq!(Ok(at_once), read.as_deref()),
+                Err(Stop::Record(fault)) => assert_eq!(Some(&fault.code), read.as_ref().err()),
+                Err(Stop::Body(_)) => panic!("{json}"),
+            }
+            assert_eq!(cursor.position(), json.len());
+            read
         };
         assert_eq!(read(r#""plain é""#).unwrap(), "plain é");
         assert_eq!(

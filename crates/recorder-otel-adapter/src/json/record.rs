@@ -379,7 +379,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        let text = self.string(cursor)?.read(&mut self.scratch)?;
+        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
         self.renderer.text(text, out);
         Ok(())
     }
@@ -388,7 +388,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        let text = self.string(cursor)?.read(&mut self.scratch)?;
+        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
         self.renderer.named_text(STATUS_MESSAGE, text, out);
         Ok(())
     }
@@ -398,7 +398,7 @@ impl<'s> Values<'s> {
         let digits = match cursor.kind()? {
             Kind::Null => return Ok(cursor.null()?),
             Kind::Number => cursor.number()?,
-            Kind::String => self.string(cursor)?.read(&mut self.scratch)?,
+            Kind::String => cursor.text(&mut self.scratch, self.bytes_max)?,
             _ => return Err(FaultCode::WrongKind.into()),
         };
         *out = integer::digits_u64(digits).ok_or(FaultCode::Time)?;
@@ -435,7 +435,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        let text = self.string(cursor)?.read(&mut self.scratch)?;
+        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
         *out = decode_id(text).ok_or(code)?;
         Ok(())
     }
@@ -446,7 +446,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        let text = self.string(cursor)?.read(&mut self.scratch)?;
+        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
         if !text.is_empty() {
             id = decode_id(text).ok_or(FaultCode::SpanId)?;
         }
@@ -476,7 +476,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        let text = self.string(cursor)?.read(&mut self.scratch)?;
+        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
         *out = decode_id(text).filter(|id| *id != [0; N]);
         if out.is_none() && !text.is_empty() {
             self.notes.add(note);

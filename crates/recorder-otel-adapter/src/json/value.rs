@@ -32,6 +32,19 @@ pub(crate) struct Values<'s> {
     /// Where strings are unescaped.
     pub(crate) scratch: String,
     pub(crate) notes: Notes,
+    /// Bytes of the longest string that one record can hold, as spelled.
+    pub(crate) bytes_max: usize,
+}
+
+/// What was read of one `KeyValue`.
+#[derive(Clone, Copy, Default)]
+struct Seen<'s> {
+    /// What becomes of the value, once there is a key.
+    fate: Option<Fate<'s>>,
+    /// Where a value stands that came before the key.
+    early: Option<usize>,
+    /// Whether the value is rendered.
+    valued: bool,
 }
 
 /// The one member of an `AnyValue` that is set.
@@ -75,25 +88,14 @@ impl Member {
 
 impl<'s> Values<'s> {
     pub(crate) fn new(renderer: Renderer<'s>) -> Self {
-        Self { renderer, scratch: String::new(), notes: Notes::default() }
+        let bytes_max = renderer.bounds.record_bytes_max;
+        Self { renderer, scratch: String::new(), notes: Notes::default(), bytes_max }
     }
 
     /// Forgets the record before.
     pub(crate) fn reset(&mut self) {
         self.renderer.reset();
         self.notes = Notes::default();
-    }
-
-    /// Reads a string that one record can hold.
-    pub(crate) fn string<'a>(&mut self, cursor: &mut Cursor<'a>) -> Read<Text<'a>> {
-        if cursor.kind()? != Kind::String {
-            return Err(FaultCode::WrongKind.into());
-        }
-        let text = cursor.string()?;
-        if text.len() > self.renderer.bounds.record_bytes_max {
-            return Err(FaultCode::RecordTooLarge.into());
-        }
-        Ok(text)
     }
 
     /// Reads a list of attributes, or `null`, and renders it as an array.
@@ -118,11 +120,18 @@ impl<'s> Values<'s> {
             }
             _ => return Err(FaultCode::WrongKind.into()),
         }
+        if let Some(again) = self.renderer.settle(&mut list, out) {
+            let (mut earlier, mut removed, notes) = (*cursor, Vec::new(), self.notes);
+            earlier.seek(again.place);
+            self.value(&mut earlier, depth, again.fate, &mut removed)?;
+            out.splice(again.rendered, removed);
+            self.notes = notes;
+        }
         self.renderer.close_list(&list, out);
         Ok(())
     }
 
-    /// Reads one `KeyValue`. Its value may stand before its key, which decides what may be shown of it.
+    /// Reads one `KeyValue`, first as SDKs spell it.
     fn attribute(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -131,30 +140,90 @@ impl<'s> Values<'s> {
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
+        if let Some(place) = self.usual_key(cursor, list) {
+            let (fate, slot) = self.renderer.open_known(list, place, outer, out)?;
+            // Deeper values may be too deep where the same ones are not elsewhere.
+            let slot = slot.filter(|_| depth == 0);
+            if let Some(slot) = slot
+                && let Some((length, rendered)) = self.renderer.keys.repeated(slot, cursor.ahead())
+            {
+                cursor.seek(cursor.position() + length);
+                out.extend_from_slice(rendered);
+                return Ok(());
+            }
+            let (value_start, out_start, notes) = (cursor.position(), out.len(), self.notes);
+            self.valued(cursor, list, depth, fate, out)?;
+            if cursor.take(b"}") {
+                out.push(b'}');
+                if let Some(slot) = slot.filter(|_| self.notes == notes) {
+                    let rendered = out.get(out_start..).unwrap_or_default();
+                    self.renderer.keys.keep(slot, cursor.since(value_start), rendered);
+                }
+                return Ok(());
+            }
+            let seen = Seen { fate: Some(fate), valued: true, ..Seen::default() };
+            return self.attribute_members(cursor, list, depth, outer, seen, out);
+        }
         expect_object(cursor)?;
-        let (mut fate, mut early, mut valued) = (None, None, false);
-        let mut first = true;
+        self.attribute_members(cursor, list, depth, outer, Seen::default(), out)
+    }
+
+    /// Reads a key that is spelled as SDKs do, up to its value, and gives its place; else stays where it is.
+    #[inline]
+    fn usual_key(&mut self, cursor: &mut Cursor<'_>, list: &mut ListMark) -> Option<usize> {
+        let start = cursor.position();
+        if let Some((place, length)) = self.renderer.keys.expected(list.before, cursor.ahead()) {
+            cursor.seek(start + length);
+            list.before = place;
+            return Some(place);
+        }
+        if cursor.take(b"{\"key\":\"")
+            && let Some(key) = cursor.plain_rest()
+            && !key.is_empty()
+            && key.len() <= self.bytes_max
+            && cursor.take(b",\"value\":")
+        {
+            let place = self.renderer.keys.place(key, &self.renderer.screen);
+            self.renderer.keys.expect(list.before, place);
+            list.before = place;
+            return Some(place);
+        }
+        cursor.seek(start);
+        None
+    }
+
+    /// Reads the members of a `KeyValue` that are left. Its value may stand before its key, which decides what may be shown
+    /// of it.
+    fn attribute_members(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        list: &mut ListMark,
+        depth: usize,
+        outer: Fate<'s>,
+        mut seen: Seen<'s>,
+        out: &mut Vec<u8>,
+    ) -> Read<()> {
+        let mut first = seen.fate.is_none();
         while let Some(name) = cursor.member(first)? {
             first = false;
             match self.name(name)? {
                 b"key" => {
-                    if fate.is_some() {
+                    if seen.fate.is_some() {
                         return Err(FaultCode::MemberRepeated.into());
                     }
-                    fate = Some(self.key(cursor, list, outer, out)?);
+                    seen.fate = Some(self.key(cursor, list, outer, out)?);
                 }
                 b"value" => {
-                    if valued || early.is_some() {
+                    if seen.valued || seen.early.is_some() {
                         return Err(FaultCode::MemberRepeated.into());
                     }
-                    match fate {
+                    match seen.fate {
                         Some(fate) => {
-                            self.value(cursor, depth, fate, out)
-                                .map_err(|stop| stop.within("value"))?;
-                            valued = true;
+                            self.valued(cursor, list, depth, fate, out)?;
+                            seen.valued = true;
                         }
                         None => {
-                            early = Some(cursor.position());
+                            seen.early = Some(cursor.position());
                             cursor.skip()?;
                         }
                     }
@@ -162,26 +231,55 @@ impl<'s> Values<'s> {
                 _ => self.unknown(cursor)?,
             }
         }
-        if valued {
-            out.push(b'}');
-            return Ok(());
+        if !seen.valued {
+            self.early_value(*cursor, list, depth, outer, seen, out)?;
         }
-        let fate = match fate {
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// Renders the value of an attribute that has no key, or whose key came after it, or that has none.
+    fn early_value(
+        &mut self,
+        mut cursor: Cursor<'_>,
+        list: &mut ListMark,
+        depth: usize,
+        outer: Fate<'s>,
+        seen: Seen<'s>,
+        out: &mut Vec<u8>,
+    ) -> Read<()> {
+        let fate = match seen.fate {
             Some(fate) => fate,
             None => {
                 self.notes.add(Note::AttributeKeyEmpty);
-                self.renderer.open_attribute(list, "", outer, out)?
+                self.renderer.open_attribute(list, "", outer, out)?.0
             }
         };
-        match early {
+        match seen.early {
             Some(position) => {
-                let mut earlier = *cursor;
-                earlier.seek(position);
-                self.value(&mut earlier, depth, fate, out).map_err(|stop| stop.within("value"))?;
+                cursor.seek(position);
+                self.valued(&mut cursor, list, depth, fate, out)
             }
-            None => self.renderer.empty(out),
+            None => {
+                self.renderer.empty(out);
+                Ok(())
+            }
         }
-        out.push(b'}');
+    }
+
+    /// Reads the value of an attribute whose key is written.
+    #[inline]
+    fn valued(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        list: &mut ListMark,
+        depth: usize,
+        fate: Fate<'s>,
+        out: &mut Vec<u8>,
+    ) -> Read<()> {
+        let (place, start) = (cursor.position(), out.len());
+        self.value(cursor, depth, fate, out).map_err(|stop| stop.within("value"))?;
+        self.renderer.note_pair(list, fate, place, start..out.len());
         Ok(())
     }
 
@@ -192,12 +290,12 @@ impl<'s> Values<'s> {
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<Fate<'s>> {
-        let key = self.string(cursor).map_err(|stop| stop.within("key"))?;
+        let key = cursor.text(&mut self.scratch, self.bytes_max);
+        let key = key.map_err(|stop| stop.within("key"))?;
         if key.is_empty() {
             self.notes.add(Note::AttributeKeyEmpty);
         }
-        let key = key.read(&mut self.scratch).map_err(|fault| fault.within("key"))?;
-        Ok(self.renderer.open_attribute(list, key, outer, out)?)
+        Ok(self.renderer.open_attribute(list, key, outer, out)?.0)
     }
 
     /// Reads an `AnyValue`, or `null`, and renders its type and value.
@@ -208,13 +306,19 @@ impl<'s> Values<'s> {
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
-        if cursor.kind()? == Kind::Null {
-            cursor.null()?;
-            self.renderer.empty(out);
+        let mut found = self.usual(cursor, depth, fate, out)?;
+        if found.is_some() && cursor.take(b"}") {
             return Ok(());
         }
-        expect_object(cursor)?;
-        let (mut found, mut first) = (None, true);
+        if found.is_none() {
+            if cursor.kind()? == Kind::Null {
+                cursor.null()?;
+                self.renderer.empty(out);
+                return Ok(());
+            }
+            expect_object(cursor)?;
+        }
+        let mut first = found.is_none();
         while let Some(name) = cursor.member(first)? {
             first = false;
             let Some(member) = Member::of(self.name(name)?) else {
@@ -245,6 +349,33 @@ impl<'s> Values<'s> {
         Ok(())
     }
 
+    /// Reads the first member of an `AnyValue` where it is spelled as SDKs do.
+    #[inline]
+    fn usual(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        depth: usize,
+        fate: Fate<'s>,
+        out: &mut Vec<u8>,
+    ) -> Read<Option<Member>> {
+        if cursor.take(b"{\"stringValue\":\"") {
+            let text = cursor.rest(&mut self.scratch, self.bytes_max);
+            let text = text.map_err(|stop| stop.within(Member::String.name()))?;
+            self.renderer.string(text, fate, out);
+            return Ok(Some(Member::String));
+        }
+        let start = cursor.position();
+        if cursor.take(b"{\"intValue\":") {
+            if cursor.is_at_digits() {
+                let read = self.member(cursor, Member::Int, depth, fate, out);
+                read.map_err(|stop| stop.within(Member::Int.name()))?;
+                return Ok(Some(Member::Int));
+            }
+            cursor.seek(start);
+        }
+        Ok(None)
+    }
+
     fn member(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -255,7 +386,7 @@ impl<'s> Values<'s> {
     ) -> Read<()> {
         match (member, cursor.kind()?) {
             (Member::String, Kind::String) => {
-                let text = self.string(cursor)?.read(&mut self.scratch)?;
+                let text = cursor.text(&mut self.scratch, self.bytes_max)?;
                 self.renderer.string(text, fate, out);
             }
             (Member::Bool, Kind::Boolean) => {
@@ -271,7 +402,7 @@ impl<'s> Values<'s> {
                 self.renderer.double(value, fate, out);
             }
             (Member::Bytes, Kind::String) => {
-                let text = self.string(cursor)?.read(&mut self.scratch)?;
+                let text = cursor.text(&mut self.scratch, self.bytes_max)?;
                 let url_safe = text.bytes().any(|byte| matches!(byte, b'-' | b'_'));
                 let engine = if url_safe { &URL_SAFE } else { &STANDARD };
                 let bytes = engine.decode(text).map_err(|_| FaultCode::Base64)?;
@@ -335,13 +466,15 @@ impl<'s> Values<'s> {
             Kind::Null => cursor.null()?,
             Kind::Array => {
                 cursor.open();
-                let mut index = 0;
+                let (mut index, mut announced) = (0, None);
                 while cursor.item(index == 0)? {
                     if index >= self.renderer.bounds.array_items_max {
                         return Err(FaultCode::ArrayTooLong.into());
                     }
                     out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-                    self.value(cursor, depth, fate, out).map_err(|stop| stop.within(index))?;
+                    self.value(cursor, depth, fate.of_item(announced), out)
+                        .map_err(|stop| stop.within(index))?;
+                    announced = self.renderer.announced.take();
                     out.push(b'}');
                     index += 1;
                 }
@@ -354,9 +487,12 @@ impl<'s> Values<'s> {
 
     /// Reads an integer, written as a number or as a string.
     pub(crate) fn integer(&mut self, cursor: &mut Cursor<'_>) -> Read<i128> {
+        if let Some(value) = cursor.few_digits() {
+            return Ok(value.into());
+        }
         let text = match cursor.kind()? {
             Kind::Number => cursor.number()?,
-            Kind::String => self.string(cursor)?.read(&mut self.scratch)?,
+            Kind::String => cursor.text(&mut self.scratch, self.bytes_max)?,
             _ => return Err(FaultCode::WrongKind.into()),
         };
         Ok(integer::integral(text).ok_or(FaultCode::IntegerRange)?)
@@ -367,7 +503,7 @@ impl<'s> Values<'s> {
             let value = cursor.number()?.parse().map_err(|_| FaultCode::Double)?;
             return finite(value);
         }
-        match self.string(cursor)?.read(&mut self.scratch)? {
+        match cursor.text(&mut self.scratch, self.bytes_max)? {
             "NaN" => Ok(f64::NAN),
             "Infinity" => Ok(f64::INFINITY),
             "-Infinity" => Ok(f64::NEG_INFINITY),

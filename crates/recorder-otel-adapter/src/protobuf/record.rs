@@ -198,17 +198,26 @@ impl<'s> Records<'s> {
             if attribute.key.is_empty() {
                 self.notes.add(Note::AttributeKeyEmpty);
             }
-            let fate = self
+            let (fate, _) = self
                 .renderer
                 .open_attribute(&mut list, &attribute.key, outer, out)
                 .map_err(|fault| within(fault, index))?;
+            let start = out.len();
             match &attribute.value {
                 Some(value) => self
                     .value(value, depth, fate, out)
                     .map_err(|fault| within(fault.within("value"), index))?,
                 None => self.renderer.empty(out),
             }
+            self.renderer.note_pair(&mut list, fate, index, start..out.len());
             out.push(b'}');
+        }
+        if let Some(again) = self.renderer.settle(&mut list, out)
+            && let Some(value) = attributes.get(again.place).and_then(|it| it.value.as_ref())
+        {
+            let mut removed = Vec::new();
+            self.value(value, depth, again.fate, &mut removed)?;
+            out.splice(again.rendered, removed);
         }
         self.renderer.close_list(&list, out);
         Ok(())
@@ -265,9 +274,12 @@ impl<'s> Records<'s> {
             return Err(FaultCode::ArrayTooLong.into());
         }
         out.push(b'[');
+        let mut announced = None;
         for (index, item) in items.iter().enumerate() {
             out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+            let fate = fate.of_item(announced);
             self.value(item, depth, fate, out).map_err(|fault| fault.within(index))?;
+            announced = self.renderer.announced.take();
             out.push(b'}');
         }
         out.push(b']');
