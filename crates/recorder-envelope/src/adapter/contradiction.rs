@@ -97,7 +97,7 @@ impl Contradiction {
         object.string("code", self.code()).string_or_null("content_hash", hash);
         object.string("detail", &self.detail()).string("envelope_id", &refused);
         object.finish();
-        let payload = CanonicalPayload::written(payload)?;
+        let payload = CanonicalPayload::from_canonical(payload)?;
         let fields = EnvelopeFields {
             envelope_id,
             event_type: EventType::new(EVENT_TYPE)?,

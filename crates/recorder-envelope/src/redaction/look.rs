@@ -112,3 +112,77 @@ fn needs(trigger: &Trigger, needle: &str, assignment: bool) -> [Option<(u8, usiz
     };
     [Some(one), None]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::policy::RedactionPolicy;
+    use super::scan;
+
+    /// Pieces of secrets and of what surrounds them.
+    const PIECES: [&str; 40] = [
+        "token",
+        "api_key",
+        "apiKey",
+        "Secret",
+        "passw",
+        "--",
+        "-",
+        "=",
+        ":",
+        " ",
+        ",",
+        "\"",
+        "]",
+        "x",
+        "7",
+        "A",
+        "_",
+        ".",
+        "@",
+        "%",
+        "%20",
+        "://",
+        "u:p@h",
+        "?sig=",
+        "&key=",
+        "Basic ",
+        "dTpwYXNz",
+        "Bearer ",
+        "abcdefgh1",
+        "eyJhbGciOi.",
+        "eyJzdWIiOi.",
+        "AKIA",
+        "0123456789ABCDEF",
+        "sk-",
+        "ghp_",
+        "xoxb-1234567890",
+        "SG.",
+        "-----BEGIN ",
+        "PRIVATE KEY",
+        "dG9rZW49aHVudGVy",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn what_is_not_suspected_holds_nothing_that_a_search_finds(
+            pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 1..7),
+        ) {
+            let (policy, text) = (RedactionPolicy::base().unwrap(), pieces.concat());
+            if !policy.glance.suspects(&text) {
+                prop_assert_eq!(scan::search(&policy, &text), None, "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn short_words_of_records_are_not_suspected() {
+        let policy = RedactionPolicy::base().unwrap();
+        for text in ["execute_tool", "function", "conv-000123", "northmere", "call-1f9c0d2e"] {
+            assert!(!policy.glance.suspects(text), "{text}");
+        }
+    }
+}

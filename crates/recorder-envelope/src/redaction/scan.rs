@@ -56,7 +56,7 @@ pub(super) fn secret_in<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&
     search(policy, text)
 }
 
-fn search<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&'p str> {
+pub(super) fn search<'p>(policy: &'p RedactionPolicy, text: &str) -> Option<&'p str> {
     let plain = |text: &str| {
         policy.matcher.find(text.as_bytes(), |index, start, end| {
             let (trigger, reason) = policy.triggers.get(index)?;

@@ -337,3 +337,17 @@ fn what_stands_around_records_must_have_its_shape() {
     let null = lenient(r#"{"resourceSpans":[{"scopeSpans":[{"spans":[null]}]}]}"#);
     assert_eq!((null.accepted, null.rejected), (0, 1));
 }
+
+#[test]
+fn nul_is_a_character_where_it_is_escaped_and_nowhere_else() {
+    check_attribute(r#"{"stringValue":"a\u0000b"}"#, "string", r#""a\u0000b""#, &[]);
+    check_rejected(
+        &traces(&[attribute("{\"stringValue\":\"a\0b\"}")]),
+        "otel_string_character",
+        "value/stringValue",
+    );
+    for body in ["\0{\"resourceSpans\":[]}", "{\"resourceSpans\":[]}\0", "{\0\"resourceSpans\":[]}"]
+    {
+        assert_eq!(refused(Door::Ingest, body), "otel_json", "{body:?}");
+    }
+}

@@ -73,8 +73,17 @@ fn arrays_events_and_links_are_bounded() {
 const ATTACK: &str = "RECORDER_TEST_ATTACK";
 
 /// The attacks, each on a body of 8 MiB or one that would inflate to more.
-const ATTACKS: [&str; 6] =
-    ["bomb", "brackets", "records", "scopes", "protobuf_records", "protobuf_scopes"];
+const ATTACKS: [&str; 9] = [
+    "bomb",
+    "brackets",
+    "records",
+    "scopes",
+    "string",
+    "escapes",
+    "keys",
+    "protobuf_records",
+    "protobuf_scopes",
+];
 
 /// The body itself included, which is there twice while it is built.
 const PEAK_MIB_MAX: u64 = 80;
@@ -126,6 +135,15 @@ fn attack_in_a_process_of_its_own() {
             Encoding::Json,
             json("{},", r#"{"resourceSpans":[{"scopeSpans":["#, "]}]}").as_bytes(),
         ),
+        "string" => one_value(&json("x", r#"{"stringValue":""#, r#""}"#)),
+        "escapes" => one_value(&json(r"\n", r#"{"stringValue":""#, r#""}"#)),
+        "keys" => {
+            // Each record has a key of its own, as long as one that is kept may be.
+            let key = |index| format!(r#"[{{"key":"{index:0>90}","value":{{"intValue":1}}}}]"#);
+            let record = |index| span(&format!(r#","attributes":{}"#, key(index)));
+            let records = (0..full / 400).map(record).collect::<Vec<_>>();
+            code(Encoding::Json, traces(&records).as_bytes())
+        }
         "protobuf_records" => code(Encoding::Protobuf, &nested(&[0x12, 0x00], 3)),
         "protobuf_scopes" => code(Encoding::Protobuf, &nested(&[0x12, 0x00], 2)),
         other => panic!("no attack {other}"),
@@ -133,7 +151,7 @@ fn attack_in_a_process_of_its_own() {
     let expected = match attack.as_str() {
         "bomb" => "otel_body_too_large",
         "brackets" => "otel_json",
-        "scopes" | "protobuf_scopes" => "stored",
+        "scopes" | "string" | "escapes" | "keys" | "protobuf_scopes" => "stored",
         _ => "otel_too_many_records",
     };
     assert_eq!(refused, expected);
@@ -145,6 +163,11 @@ fn attack_in_a_process_of_its_own() {
 fn code(encoding: Encoding, body: &[u8]) -> &'static str {
     let mapped = adapter(Policy::RecordAnomaly).map(body, encoding, Door::Traces);
     mapped.map_or_else(|refusal| refusal.code(), |_| "stored")
+}
+
+/// Maps a span whose one attribute is too large to be kept.
+fn one_value(value: &str) -> &'static str {
+    code(Encoding::Json, traces(&[attribute(value)]).as_bytes())
 }
 
 /// Fields of a few bytes, as many as a body holds, within as many messages.

@@ -9,6 +9,7 @@ mod contract;
 mod fuzz_corpus;
 mod hostile;
 mod mapping;
+mod page;
 mod protobuf;
 mod redaction;
 mod sdk;

@@ -1,5 +1,6 @@
 //! Names, ids and duplicates: what an envelope says of a record, and that a retry is a replay.
 
+use proptest::prelude::*;
 use recorder_envelope::adapter::Policy;
 use recorder_otel_adapter::Encoding;
 
@@ -154,5 +155,61 @@ fn accepted_and_rejected_are_what_came_in_for_every_mixture() {
         assert_eq!(outcome.rejected, u64::from(pattern.count_ones()));
         assert_eq!(outcome.received(), 6);
         assert_eq!(strict(&body).is_ok(), pattern == 0);
+    }
+}
+
+/// Attributes that come again and again, in spellings that do and do not repeat: good, secret, odd and wrong ones.
+fn attributes() -> impl Strategy<Value = Vec<String>> {
+    let key = prop::sample::select(vec![
+        "a",
+        "b",
+        "long.key.of.some.name",
+        "gen_ai.agent.id",
+        "gen_ai.input.messages",
+        "name",
+        "value",
+        "api_key",
+        "",
+    ]);
+    let value = prop::sample::select(vec![
+        r#"{"stringValue":"x"}"#,
+        r#"{"stringValue":"y"}"#,
+        r#"{ "stringValue" : "x" }"#,
+        r#"{"stringValue":"token"}"#,
+        r#"{"stringValue":"see ghp_planted0123456789abcdefghijklmn"}"#,
+        r#"{"stringValue":"\ud800"}"#,
+        r#"{"intValue":7}"#,
+        r#"{"intValue":"7"}"#,
+        r#"{"intValue":1e30}"#,
+        r#"{"doubleValue":null}"#,
+        r#"{"future":1,"boolValue":true}"#,
+        r#"{"arrayValue":{"values":[{"stringValue":"--token"},{"stringValue":"x"}]}}"#,
+        r#"{"kvlistValue":{"values":[{"key":"b","value":{"stringValue":"x"}},{"key":"api_key","value":{"stringValue":"x"}}]}}"#,
+    ]);
+    let one = (key, value, 0..4).prop_map(|(key, value, spelling)| match spelling {
+        0 => format!(r#"{{"value":{value},"key":"{key}"}}"#),
+        1 => format!(r#"{{ "key":"{key}","value":{value}}}"#),
+        _ => format!(r#"{{"key":"{key}","value":{value}}}"#),
+    });
+    prop::collection::vec(one, 0..5)
+}
+
+proptest! {
+    #[test]
+    fn a_record_is_mapped_as_if_it_stood_alone(records in prop::collection::vec(attributes(), 1..12)) {
+        let records = records.iter().enumerate().map(|(index, attributes)| {
+            let list = format!(r#","attributes":[{}]"#, attributes.join(","));
+            span(&list).replace("eee19b7ec3c1b174", &format!("{:016x}", index + 1))
+        }).collect::<Vec<_>>();
+        let together = lenient(&traces(&records));
+        let (mut stored, mut rejected) = (Vec::new(), Vec::new());
+        for record in &records {
+            let alone = lenient(&traces(std::slice::from_ref(record)));
+            rejected.extend(codes(&alone));
+            stored.extend(alone.events.into_iter().filter(|it| !is_anomaly(it)));
+        }
+        let events = together.events.iter().filter(|it| !is_anomaly(it)).cloned();
+        prop_assert_eq!(events.collect::<Vec<_>>(), stored);
+        prop_assert_eq!(codes(&together), rejected);
     }
 }

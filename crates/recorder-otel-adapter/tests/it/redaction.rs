@@ -3,7 +3,8 @@
 use recorder_envelope::adapter::{Outcome, Policy};
 use recorder_otel_adapter::{Adapter, Door, Encoding, LogBody};
 
-use crate::support::{check, lenient, log, logs, payload, settings, span, strict, traces};
+use crate::protobuf::encoded;
+use crate::support::{check, lenient, log, logs, map, payload, settings, span, strict, traces};
 
 /// Secret by its shape, wherever it stands.
 const SECRET: &str = "ghp_planted0123456789abcdefghijklmn";
@@ -171,4 +172,65 @@ fn no_input_can_pose_as_a_marker() {
     let attribute = &payload(&outcome.events[0])["span"]["attributes"][0];
     // Keys and values of the input are strings; markers are objects.
     assert!(attribute["key"].is_string() && attribute["value"].is_string(), "{attribute}");
+}
+
+/// The only attribute of a span, which must be the same evidence as JSON and as protobuf.
+fn only_attribute(value: &str) -> serde_json::Value {
+    let body = traces(&[span(&format!(r#","attributes":[{{"key":"a","value":{value}}}]"#))]);
+    let outcome = strict(&body).unwrap();
+    let binary = map(Policy::StrictFail, Encoding::Protobuf, &encoded(&body)).unwrap();
+    assert_eq!(outcome.events, binary.events, "{value}");
+    payload(&outcome.events[0])["span"]["attributes"][0]["value"].clone()
+}
+
+fn text(text: &str) -> String {
+    format!(r#"{{"stringValue":"{text}"}}"#)
+}
+
+#[test]
+fn an_item_that_a_flag_or_a_header_announces_is_taken_out() {
+    let items = |items: &[&str]| {
+        let items = items.iter().map(|item| text(item)).collect::<Vec<_>>().join(",");
+        only_attribute(&format!(r#"{{"arrayValue":{{"values":[{items}]}}}}"#))
+    };
+    let run = items(&["run", "--token", "planted", "--region", "north"]);
+    assert_eq!(run[2]["value"]["$redacted"]["reason"], "name:*token*");
+    assert_eq!((&run[1]["value"], &run[4]["value"]), (&"--token".into(), &"north".into()));
+    assert_eq!(items(&["Cookie", "planted"])[1]["value"]["$redacted"]["reason"], "name:header");
+    // A flag that is followed by a flag has no value, and nothing is nothing to hide.
+    assert_eq!(items(&["--token", "--verbose", "x"])[2]["value"], "x");
+    assert_eq!(items(&["--token", ""])[1]["value"], "");
+    let crossed = only_attribute(&format!(
+        r#"{{"arrayValue":{{"values":[{{"arrayValue":{{"values":[{}]}}}},{}]}}}}"#,
+        text("--token"),
+        text("kept")
+    ));
+    assert_eq!(crossed[1]["value"], "kept");
+}
+
+#[test]
+fn the_value_of_a_pair_with_a_sensitive_name_is_taken_out_in_either_order() {
+    let pair = |first: (&str, &str), second: (&str, &str)| {
+        let one = |(key, value): (&str, &str)| format!(r#"{{"key":"{key}","value":{value}}}"#);
+        let list = [one(first), one(second)].join(",");
+        only_attribute(&format!(r#"{{"kvlistValue":{{"values":[{list}]}}}}"#))
+    };
+    let name = text("Authorization");
+    let array = format!(r#"{{"arrayValue":{{"values":[{}]}}}}"#, text("planted"));
+    for value in [text("planted"), array, r#"{"intValue":"77"}"#.to_owned()] {
+        let marked = |shown: &serde_json::Value| {
+            assert!(!shown.to_string().contains("planted"), "{shown}");
+            shown["value"]["$redacted"].clone()
+        };
+        let after = marked(&pair(("name", &name), ("value", &value))[1]);
+        let before = marked(&pair(("Value", &value), ("header", &name))[0]);
+        assert_eq!(after, before, "{value}");
+        assert_eq!(after["reason"], "name:*authorization*");
+    }
+    for kept in [r#"{"boolValue":true}"#, r#"{"stringValue":""}"#] {
+        let list = pair(("name", &name), ("value", kept));
+        assert!(!list.to_string().contains("$redacted"), "{list}");
+    }
+    let plain = pair(("name", &text("Accept")), ("value", &text("shown")));
+    assert_eq!(plain[1]["value"], "shown");
 }
