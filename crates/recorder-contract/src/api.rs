@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use recorder_sidecar_api::header::{
-    CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
-    SERVER_CORRELATION_ID, WRITER_LEASE,
+    AUTHN_METHOD, CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
+    NAMESPACE, PRINCIPAL_ID, SERVER_CORRELATION_ID, TENANT_ID, WRITER_LEASE,
 };
 use recorder_sidecar_api::media::Media;
 use recorder_sidecar_api::problem::{self, Code};
@@ -45,29 +45,7 @@ pub(crate) struct Described {
 
 /// The name of an operation, as clients have it.
 pub(crate) const fn name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Health => "health",
-        Operation::Startup => "startup",
-        Operation::Ready => "ready",
-        Operation::RecordEnvelope => "record_envelope",
-        Operation::RecordWithAttachments => "record_envelope_with_attachments",
-        Operation::RecordBatch => "record_batch",
-        Operation::QueryEnvelopes => "query_envelopes",
-        Operation::ListSegments => "list_segments",
-        Operation::ActiveSegments => "list_active_segments",
-        Operation::Checkpoint => "checkpoint",
-        Operation::ProveInclusion => "prove_inclusion",
-        Operation::ProveConsistency => "prove_consistency",
-        Operation::BuildBundle => "build_bundle",
-        Operation::VerifyBundle => "verify_bundle",
-        Operation::InspectBundle => "inspect_bundle",
-        Operation::Config => "config",
-        Operation::IngestOtel => "ingest_otel",
-        Operation::ExportTraces => "export_traces",
-        Operation::ExportLogs => "export_logs",
-        Operation::Metrics => "metrics",
-        Operation::OpenApi => "openapi",
-    }
+    operation.name()
 }
 
 /// What an operation takes and answers.
@@ -197,6 +175,7 @@ pub(crate) fn compat() -> Value {
             "correlation_id_pattern": CORRELATION_ID_PATTERN,
             "server_correlation_id": SERVER_CORRELATION_ID,
             "writer_lease": WRITER_LEASE,
+            "identity": [TENANT_ID, PRINCIPAL_ID, AUTHN_METHOD, NAMESPACE],
         },
         "problem": { "media_type": problem::MEDIA_TYPE, "type_prefix": problem::TYPE_PREFIX },
         "operations": operations,
@@ -217,6 +196,7 @@ fn promised(operation: Operation) -> Value {
         "path": route.path,
         "requires_token": route.access == Access::Token,
         "requires_idempotency_key": operation.needs_key(),
+        "is_governed": operation.is_governed(),
         "takes": essences(route.takes),
         "gives": essences(route.gives),
         "statuses": described.answers.iter().map(|answer| answer.status).collect::<BTreeSet<_>>(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use recorder_envelope::segment::{SealReason, SigningPromise};
 use recorder_envelope::trust_root::KeyStatus;
+use recorder_sidecar_api::control_plane::{Boundary, DenialReason, Outcome, WriterLease};
 use recorder_sidecar_api::problem::Code;
 use recorder_sidecar_api::wire::NotReady;
 use recorder_verify::{
@@ -48,6 +49,22 @@ pub(crate) fn not_ready() -> Vec<String> {
     words!(NotReady: StorageUnavailable, WriterLatched, EnterpriseUnavailable, RequestCapacityExhausted, ShuttingDown)
 }
 
+pub(crate) fn boundaries() -> Vec<String> {
+    words!(Boundary: Admission, Result)
+}
+
+pub(crate) fn outcomes() -> Vec<String> {
+    words!(Outcome: Admitted, Succeeded, Refused, Unknown)
+}
+
+pub(crate) fn denial_reasons() -> Vec<String> {
+    words!(DenialReason: Policy, Quota)
+}
+
+pub(crate) fn writer_leases() -> Vec<String> {
+    words!(WriterLease: Held, NotHeld)
+}
+
 pub(crate) fn severities() -> Vec<String> {
     words!(Severity: Failure, Warning)
 }
@@ -76,8 +93,11 @@ pub(crate) fn answers() -> Vec<(&'static str, Vec<String>)> {
 pub(crate) fn all() -> BTreeMap<String, Vec<String>> {
     let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
     let mut all = BTreeMap::from([
+        ("denial_reason", denial_reasons()),
         ("durability", durabilities()),
         ("finding_code", owned(FindingCode::ALL.iter().map(|code| code.code()).collect())),
+        ("hook_boundary", boundaries()),
+        ("hook_outcome", outcomes()),
         ("key_status", key_statuses()),
         ("not_ready", not_ready()),
         ("phase", owned(Phase::ALL.iter().map(|phase| phase.name()).collect())),
@@ -87,6 +107,7 @@ pub(crate) fn all() -> BTreeMap<String, Vec<String>> {
         ("signing_promise", signing_promises()),
         ("severity", severities()),
         ("verdict", verdicts()),
+        ("writer_lease", writer_leases()),
     ]);
     let mut named: BTreeMap<String, Vec<String>> = std::mem::take(&mut all)
         .into_iter()

@@ -1,8 +1,8 @@
 //! The HTTP interface as an OpenAPI 3.1 document: every route of the table, every header, code and example.
 
 use recorder_sidecar_api::header::{
-    CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
-    SERVER_CORRELATION_ID,
+    AUTHN_METHOD, CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
+    NAMESPACE, PRINCIPAL_ID, SERVER_CORRELATION_ID, TENANT_ID, WRITER_LEASE,
 };
 use recorder_sidecar_api::media::Media;
 use recorder_sidecar_api::parameter::{Parameter, ParameterKind};
@@ -57,6 +57,11 @@ pub(crate) fn document(shapes: &Shapes) -> Result<Value, ContractError> {
                 },
                 "correlation_id": correlation_parameter(CORRELATION_ID, "The sender's name for the request; it comes back."),
                 "request_id": correlation_parameter(LEGACY_CORRELATION_ID, "An older name of x-correlation-id."),
+                "tenant_id": identity_parameter(TENANT_ID, "Under a control plane it must be there: the one tenant that the request may be about.", "name", "default"),
+                "principal_id": identity_parameter(PRINCIPAL_ID, "Under a control plane it must be there: who sends the request.", "principal", "agent-7"),
+                "authn_method": identity_parameter(AUTHN_METHOD, "Under a control plane it must be there: how that was found out.", "authn_method", "oidc"),
+                "namespace": identity_parameter(NAMESPACE, "Under a control plane: a part of the tenant.", "principal", "refunds"),
+                "writer_lease": writer_lease_parameter(),
             },
             "headers": headers(),
             "examples": examples(),
@@ -68,7 +73,15 @@ pub(crate) fn document(shapes: &Shapes) -> Result<Value, ContractError> {
 
 /// Every shape that an operation names.
 fn named_shapes() -> Vec<&'static str> {
-    let mut all = vec!["problem", "problem_code", "name", "page_size", "rpc_status"];
+    let mut all = vec![
+        "problem",
+        "problem_code",
+        "name",
+        "page_size",
+        "rpc_status",
+        "principal",
+        "authn_method",
+    ];
     for operation in Operation::ALL {
         let described = described(*operation);
         all.extend(described.request);
@@ -126,6 +139,12 @@ fn parameters(operation: Operation) -> Value {
         all.push(reference("content_encoding"));
     }
     all.extend([reference("correlation_id"), reference("request_id")]);
+    if operation.is_governed() {
+        all.extend(["tenant_id", "principal_id", "authn_method", "namespace"].map(reference));
+        if operation.route().is_mutating {
+            all.push(reference("writer_lease"));
+        }
+    }
     all.into()
 }
 
@@ -154,6 +173,28 @@ fn idempotency_parameter() -> Value {
         "description": "Names the retry: 1 to 128 visible ASCII characters, bare or as a quoted string. Its scope is the stream. The same key with the same request gives the first answer again; with another request it is refused.",
         "schema": { "type": "string", "pattern": api::IDEMPOTENCY_KEY_PATTERN },
         "example": "order-4711-refund",
+    })
+}
+
+fn identity_parameter(name: &str, description: &str, of: &str, example: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "required": false,
+        "description": description,
+        "schema": shape(of),
+        "example": example,
+    })
+}
+
+fn writer_lease_parameter() -> Value {
+    json!({
+        "name": WRITER_LEASE,
+        "in": "header",
+        "required": false,
+        "description": "Where enterprise.require_writer_lease is set it must say true: the sender asserts that it holds the writer lease.",
+        "schema": { "type": "string" },
+        "example": "true",
     })
 }
 

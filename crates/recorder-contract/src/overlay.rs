@@ -12,11 +12,14 @@ use recorder_envelope::envelope::{POSITION_MAX, SCHEMA_VERSION};
 use recorder_envelope::json::EXACT_INTEGER_MAX;
 use recorder_envelope::rotation::REASON_CHARS_MAX;
 use recorder_envelope::trust_root::TRUSTED_POSITION_MAX;
+use recorder_sidecar_api::control_plane::DENIAL_DETAIL_CHARS_MAX;
+use recorder_sidecar_api::identity::{AUTHN_METHOD_CHARS_MAX, PRINCIPAL_CHARS_MAX};
 use recorder_sidecar_api::problem::TYPE_PREFIX;
 use recorder_sidecar_api::wire::BATCH_REQUEST_ENVELOPES_MAX;
 use serde_json::{Value, json};
 
 use crate::ContractError;
+use crate::api::CORRELATION_ID_PATTERN;
 use crate::shape::Shapes;
 
 /// A bound: the shape, the place within it (RFC 6901), the keyword and its value.
@@ -73,6 +76,12 @@ fn identifiers() -> Result<Vec<Bound>, ContractError> {
         ("event_type_prefix", "", "pattern", json!(format!(r"^{PART}(?:\.{PART})*\.?$"))),
         ("content_type", "", "maxLength", json!(CONTENT_TYPE_CHARS_MAX)),
         ("content_type", "", "pattern", json!(media)),
+        ("principal", "", "pattern", json!(format!("^[!-~]{{1,{PRINCIPAL_CHARS_MAX}}}$"))),
+        ("authn_method", "", "maxLength", json!(AUTHN_METHOD_CHARS_MAX)),
+        ("authn_method", "", "pattern", json!(format!("^{token}$"))),
+        ("request_id", "", "pattern", json!(CORRELATION_ID_PATTERN)),
+        ("denial_detail", "", "maxLength", json!(DENIAL_DETAIL_CHARS_MAX)),
+        ("denial_detail", "", "pattern", json!(format!("^[^{forbidden}]*$"))),
         ("rotation_reason", "", "minLength", json!(1)),
         ("rotation_reason", "", "maxLength", json!(REASON_CHARS_MAX)),
         (
@@ -145,6 +154,9 @@ fn numbers() -> Vec<Bound> {
         ("rotation_place", "", "maximum", json!(POSITION_MAX)),
         ("guarded_head", "/properties/sealed_segments", "maximum", json!(EXACT_INTEGER_MAX)),
         ("guarded_head", "/properties/tree_size", "maximum", json!(EXACT_INTEGER_MAX)),
+        ("admission_request", "/properties/body_bytes/anyOf/0", "minimum", json!(0)),
+        ("hook", "/properties/status/anyOf/0", "minimum", json!(200)),
+        ("hook", "/properties/status/anyOf/0", "maximum", json!(599)),
         ("page_size", "", "minimum", json!(1)),
         ("page_size", "", "maximum", json!(PAGE_SIZE_MAX)),
         ("inclusion_request", "/properties/tree_size/anyOf/0", "minimum", json!(0)),

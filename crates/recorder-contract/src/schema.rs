@@ -10,6 +10,14 @@ use crate::shape::Shapes;
 /// The documents: the file's name, the shape that it is of, its title.
 const DOCUMENTS: &[(&str, &str, &str)] = &[
     ("bundle-document", "bundle_document", "A bundle as one JSON document"),
+    (
+        "control-plane-admission",
+        "admission_request",
+        "What the sidecar asks a control plane before a request is worked on",
+    ),
+    ("control-plane-admission-answer", "admission_answer", "What a control plane answers to that"),
+    ("control-plane-hook", "hook", "What the sidecar tells a control plane of a request"),
+    ("control-plane-hook-answer", "hook_answer", "What a control plane answers to that"),
     ("draft", "draft", "An unsealed envelope, as producers hand it in"),
     ("envelope", "envelope", "A sealed envelope: one line of evidence"),
     ("genesis", "genesis", "How a segment begins"),

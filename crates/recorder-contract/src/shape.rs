@@ -3,6 +3,7 @@
 //! One list of definitions, from which the schemas of evidence and the components of the HTTP interface are taken.
 //! Bounds and patterns are not here: `overlay` lays those of the code over it.
 
+mod control_plane;
 mod evidence;
 mod verdict;
 mod wire;
@@ -20,6 +21,7 @@ pub(crate) fn shapes() -> Shapes {
     shapes.extend(evidence::shapes());
     shapes.extend(verdict::shapes());
     shapes.extend(wire::shapes());
+    shapes.extend(control_plane::shapes());
     shapes
 }
 

@@ -16,6 +16,14 @@ pub const LEGACY_CORRELATION_ID: &str = "x-request-id";
 pub const SERVER_CORRELATION_ID: &str = "x-server-correlation-id";
 /// Asserts that the sender holds the writer lease.
 pub const WRITER_LEASE: &str = "x-recorder-writer-lease";
+/// The tenant that the sender acts for, under a control plane.
+pub const TENANT_ID: &str = "x-tenant-id";
+/// Who the sender is, under a control plane.
+pub const PRINCIPAL_ID: &str = "x-principal-id";
+/// How that was found out.
+pub const AUTHN_METHOD: &str = "x-authn-method";
+/// A part of the tenant, where it has parts.
+pub const NAMESPACE: &str = "x-namespace";
 
 /// Headers that a request may have once at most, since two of them would mean two things.
 pub const SINGLE: &[&str] = &[
@@ -31,6 +39,10 @@ pub const SINGLE: &[&str] = &[
     CORRELATION_ID,
     LEGACY_CORRELATION_ID,
     WRITER_LEASE,
+    TENANT_ID,
+    PRINCIPAL_ID,
+    AUTHN_METHOD,
+    NAMESPACE,
 ];
 
 /// Characters of a correlation id.

@@ -4,7 +4,9 @@
 //! published. Deliberately absent: sockets, and whatever a request does.
 
 pub mod audit;
+pub mod control_plane;
 pub mod header;
+pub mod identity;
 pub mod media;
 pub mod metric;
 pub mod parameter;

@@ -154,6 +154,14 @@ const ALWAYS: &[Code] = &[
     Code::RequestTimeout,
 ];
 
+/// What a request may be answered where a control plane is asked.
+const GOVERNED: &[Code] = &[
+    Code::ControlPlaneDenied,
+    Code::ControlPlaneUnavailable,
+    Code::HookExportFailed,
+    Code::IdentityInvalid,
+];
+
 impl Operation {
     /// Whether it speaks OTLP/HTTP: its answers are of the type of the request, its refusals are `google.rpc.Status`, its
     /// bodies may be compressed, and it tells a retry by what the body holds.
@@ -175,6 +183,39 @@ impl Operation {
         }
     }
 
+    /// Its name, for clients and for a control plane.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Startup => "startup",
+            Self::Ready => "ready",
+            Self::RecordEnvelope => "record_envelope",
+            Self::RecordWithAttachments => "record_envelope_with_attachments",
+            Self::RecordBatch => "record_batch",
+            Self::QueryEnvelopes => "query_envelopes",
+            Self::ListSegments => "list_segments",
+            Self::ActiveSegments => "list_active_segments",
+            Self::Checkpoint => "checkpoint",
+            Self::ProveInclusion => "prove_inclusion",
+            Self::ProveConsistency => "prove_consistency",
+            Self::BuildBundle => "build_bundle",
+            Self::VerifyBundle => "verify_bundle",
+            Self::InspectBundle => "inspect_bundle",
+            Self::Config => "config",
+            Self::IngestOtel => "ingest_otel",
+            Self::ExportTraces => "export_traces",
+            Self::ExportLogs => "export_logs",
+            Self::Metrics => "metrics",
+            Self::OpenApi => "openapi",
+        }
+    }
+
+    /// Whether a control plane, where there is one, is asked before it: everything below `/v1/`. What is not there says
+    /// nothing of any tenant, and has to answer while the control plane does not.
+    pub fn is_governed(self) -> bool {
+        self.route().path.starts_with("/v1/")
+    }
+
     /// Every refusal that it may answer, sorted.
     pub fn codes(self) -> BTreeSet<Code> {
         let route = self.route();
@@ -187,6 +228,12 @@ impl Operation {
         }
         if self.needs_key() {
             codes.extend([Code::IdempotencyKeyRequired, Code::IdempotencyKeyInvalid]);
+        }
+        if self.is_governed() {
+            codes.extend(GOVERNED);
+            if route.is_mutating {
+                codes.extend([Code::WriterLeaseRequired, Code::StreamMismatch]);
+            }
         }
         codes
     }
@@ -236,6 +283,21 @@ mod tests {
         ] {
             assert_eq!(Operation::find("POST", path), Err(Vec::new()), "{path}");
         }
+    }
+
+    #[test]
+    fn whatever_needs_a_token_is_governed_but_for_what_operators_read() {
+        for operation in Operation::ALL {
+            let route = operation.route();
+            let is_for_operators = ["/metrics", "/openapi.json"].contains(&route.path);
+            let expected = route.access == Access::Token && !is_for_operators;
+            assert_eq!(operation.is_governed(), expected, "{}", route.path);
+            assert_eq!(operation.codes().contains(&Code::ControlPlaneDenied), expected);
+        }
+        let mut names: Vec<_> = Operation::ALL.iter().map(|operation| operation.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Operation::ALL.len());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use recorder_envelope::signing::SecretKey;
 
 use crate::problem::{ConfigProblems, Problem};
 use crate::secret::Token;
-use crate::tls::TlsFiles;
+use crate::tls::{ClientTlsFiles, TlsFiles};
 use crate::value::Values;
 
 /// When segments are sealed unasked.
@@ -97,7 +97,7 @@ pub struct UnixSettings {
     pub mode: u32,
 }
 
-/// The token that requests bear.
+/// A token that requests bear: those that come in, or those to the control plane.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TokenSettings {
@@ -211,9 +211,21 @@ pub struct EnterpriseSettings {
     /// Where it is: https, or http to loopback.
     pub url: String,
     /// The token that is shown to it.
-    pub token: Token,
+    pub token: TokenSettings,
+    /// Whose certificates it may have; none for plain HTTP.
+    pub tls: Option<ControlPlaneTls>,
     /// Whether mutating requests must assert the writer lease.
     pub requires_writer_lease: bool,
+}
+
+/// TLS on the way to the control plane.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ControlPlaneTls {
+    /// Whom to trust, to be read again.
+    pub files: ClientTlsFiles,
+    /// What that gave.
+    pub client: Arc<rustls::ClientConfig>,
 }
 
 /// The least severe events that are logged.

@@ -222,15 +222,17 @@ keys! {
     ReadyFailOnSaturation = "probes.ready_fail_on_admission_saturation", Kind::Boolean, switch(false),
         "Whether /ready answers 503 while no request can be admitted.";
     EnterpriseHealthPath = "probes.enterprise_health_path", Kind::Text, text("/health"),
-        "The path at the control plane that /ready asks, with storage_and_enterprise.";
+        "The path below enterprise.control_plane_url that /ready asks, with storage_and_enterprise.";
     EnterpriseMode = "enterprise.mode", Kind::Choice(&["disabled", "private", "managed_cloud"]), text("disabled"),
         "Whether a control plane admits requests.";
     ControlPlaneUrl = "enterprise.control_plane_url", Kind::Text, absent("https://control.example"),
-        "The control plane: https, or http to loopback; no credentials, query or fragment.";
+        "The control plane: https, or http to loopback; no credentials, query or fragment. A link-local, multicast or metadata address is refused, also where a name leads to one.";
     ControlPlaneTokenPath = "enterprise.control_plane_token_path", Kind::Path, absent("/run/secrets/control-plane-token"),
-        "The file with the token for the control plane: one line, readable by its owner only, at most 4 KiB.";
+        "The file with the token for the control plane: one line, readable by its owner only, at most 4 KiB. Re-read on SIGHUP.";
+    ControlPlaneCaPath = "enterprise.control_plane_ca_path", Kind::Path, absent("/etc/recorder/tls/control-plane-ca.pem"),
+        "Certificates of those who issue the control plane's, in PEM, and nobody else's then; without it those that this machine trusts. Re-read on SIGHUP.";
     RequireWriterLease = "enterprise.require_writer_lease", Kind::Boolean, switch(false),
-        "Whether mutating requests must assert that their sender holds the writer lease.";
+        "Whether requests that record must assert that their sender holds the writer lease, and the control plane must confirm it.";
     MetricsEnabled = "metrics.enabled", Kind::Boolean, switch(true),
         "Whether GET /metrics answers, in Prometheus text, with the same authentication as the interface.";
     LoggingLevel = "logging.level", Kind::Choice(&["error", "warn", "info", "debug"]), text("info"),

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: layers of files, interpolation, settings from the environment, and anything that listens.
 
+pub mod address;
 pub mod config;
 pub mod key;
 pub mod problem;

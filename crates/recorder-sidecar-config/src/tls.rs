@@ -94,8 +94,8 @@ pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
 /// Where the material of a client lies: of the sidecar's own, which asks whether another one answers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientTlsFiles {
-    /// Who issued the server's certificate.
-    pub ca_path: PathBuf,
+    /// Who issued the server's certificate; without it whomever this machine trusts.
+    pub ca_path: Option<PathBuf>,
     /// The chain to present and its private key, for servers that ask for one.
     pub own: Option<(PathBuf, PathBuf)>,
 }
@@ -106,7 +106,10 @@ pub struct ClientTlsFiles {
 ///
 /// `TlsError` as for a listener; its `ClientCa` is here who issued the server's certificate.
 pub fn load_client(files: &ClientTlsFiles) -> Result<Arc<ClientConfig>, TlsError> {
-    let roots = issuers(TlsFile::ClientCa, &files.ca_path)?;
+    let roots = match &files.ca_path {
+        Some(path) => issuers(TlsFile::ClientCa, path)?,
+        None => trusted_here()?,
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -122,6 +125,16 @@ pub fn load_client(files: &ClientTlsFiles) -> Result<Arc<ClientConfig>, TlsError
         }
     };
     Ok(Arc::new(config))
+}
+
+/// Those whom this machine trusts. Some may be of forms that are not read here; the others do.
+fn trusted_here() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    match roots.is_empty() {
+        true => Err(TlsError::new(TlsFile::ClientCa, "is missing, and this machine trusts nobody")),
+        false => Ok(roots),
+    }
 }
 
 fn issuers(file: TlsFile, path: &Path) -> Result<RootCertStore, TlsError> {

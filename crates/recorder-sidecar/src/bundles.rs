@@ -48,16 +48,16 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Refusal> {
     let service = Arc::clone(service);
     blocking(move || match operation {
-        Operation::BuildBundle => build(&service, asked.gives, &body),
+        Operation::BuildBundle => build(&service, &asked, &body),
         Operation::VerifyBundle => verified(&body),
         _ => inspected(&body),
     })
     .await
 }
 
-fn build(service: &Service, gives: Media, body: &[u8]) -> Result<Answer, Refusal> {
+fn build(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
     let request: wire::BuildRequest<'_> = wire::read(body)?;
-    let stream = stream(service, request.tenant_id, &request.recorder_id)?;
+    let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let selector = match request.selector {
         None => Selector::everything(),
         Some(text) => Selector::parse(text.get().as_bytes())
@@ -77,7 +77,7 @@ fn build(service: &Service, gives: Media, body: &[u8]) -> Result<Answer, Refusal
     let failed = |error: String| Refusal::new(Code::InternalError, error);
     let spool = || recorder_fs::temp_spool(None).map_err(|error| failed(error.to_string()));
     let (mut spooled, store) = (spool()?, &**service.recorder.store());
-    if gives == Media::Zip {
+    if asked.gives == Media::Zip {
         let mut file = spool()?;
         let built = write_archive(store, &request, &mut spooled, &mut file, &mut |_| ())?;
         file.seek(SeekFrom::Start(0)).map_err(|error| failed(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! One request: named, routed, authenticated, its media types agreed, its body taken, admitted, answered.
+//! One request: named, routed, authenticated, its media types agreed, governed, its body taken, admitted, answered.
 //!
 //! The order is the point. What costs nothing comes first; nobody without a token costs more than a look at the
 //! head; a slow body holds no place; and what has been handed to the writer is awaited, whatever the clock says.
@@ -14,10 +14,11 @@ use hyper::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Request, Response, StatusCode};
+use recorder_core::identity::TenantId;
 use recorder_otel_adapter::{Coding, Encoding, otlp};
 use recorder_sidecar_api::header::{
     CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
-    SERVER_CORRELATION_ID, idempotency_key, is_correlation_id,
+    SERVER_CORRELATION_ID, TENANT_ID, idempotency_key, is_correlation_id,
 };
 use recorder_sidecar_api::media::{self, Media};
 use recorder_sidecar_api::problem::{Code, Problem};
@@ -44,6 +45,21 @@ pub(crate) struct Asked {
     pub(crate) coding: Coding,
     /// Its idempotency key, where it needs one.
     pub(crate) key: Option<recorder_core::idempotency::IdempotencyKey>,
+    /// The one tenant that it may touch; none where no control plane is asked, and it may touch all.
+    pub(crate) tenant_id: Option<TenantId>,
+}
+
+impl Asked {
+    /// Refuses a tenant that is not the sender's.
+    pub(crate) fn check_tenant(&self, tenant_id: &TenantId) -> Result<(), Refusal> {
+        match &self.tenant_id {
+            Some(own) if own != tenant_id => Err(Refusal::new(
+                Code::StreamMismatch,
+                format!("the request is about another tenant than {TENANT_ID} names"),
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What is known of a request by the connection that it came on.
@@ -74,7 +90,7 @@ pub(crate) async fn handle(
     let form = Form::of(&request);
     let known = operation.as_ref().ok().copied();
     let (echo, outcome) = match echo(request.headers()) {
-        Ok(echo) => (echo, answer(&service, &connection, operation, request).await),
+        Ok(echo) => (echo, answer(&service, &connection, &id, operation, request).await),
         Err(refusal) => (None, Err(refusal)),
     };
     let code = outcome.as_ref().err().map(|refusal| refusal.code);
@@ -167,6 +183,7 @@ fn echo(headers: &HeaderMap) -> Result<Echo, Refusal> {
 async fn answer(
     service: &Arc<Service>,
     connection: &Connection,
+    id: &str,
     operation: Result<Operation, Vec<Method>>,
     request: Request<Incoming>,
 ) -> Result<Answer, Refusal> {
@@ -185,11 +202,28 @@ async fn answer(
     }
     authenticate(service, connection.peer, route.path, request.headers())?;
     otel::check_open(service, operation)?;
-    let asked = agree(operation, &request)?;
+    let mut asked = agree(operation, &request)?;
+    let Some(plane) = service.control_plane.as_ref().filter(|_| operation.is_governed()) else {
+        return work(service, &connection.cut, operation, asked, request).await;
+    };
+    let governed = plane.govern(operation, id, request.headers())?;
+    asked.tenant_id = Some(governed.tenant_id().clone());
+    let (service, cut) = (Arc::clone(service), Arc::clone(&connection.cut));
+    governed.through(async move { work(&service, &cut, operation, asked, request).await }).await
+}
+
+/// Takes the body and does what is asked.
+async fn work(
+    service: &Arc<Service>,
+    cut: &Cut,
+    operation: Operation,
+    asked: Asked,
+    request: Request<Incoming>,
+) -> Result<Answer, Refusal> {
     let mut held = service.admission.hold();
-    let body = match route.takes.is_empty() {
+    let body = match operation.route().takes.is_empty() {
         true => Bytes::new(),
-        false => take_body(service, &connection.cut, request, &mut held).await?,
+        false => take_body(service, cut, request, &mut held).await?,
     };
     let _place = service.admission.enter().await?;
     match operation {
@@ -288,7 +322,8 @@ fn agree(operation: Operation, request: &Request<Incoming>) -> Result<Asked, Ref
         true => Some(key_of(headers)?),
         false => None,
     };
-    Ok(Asked { query: request.uri().query().map(str::to_owned), gives, media, coding, key })
+    let query = request.uri().query().map(str::to_owned);
+    Ok(Asked { query, gives, media, coding, key, tenant_id: None })
 }
 
 /// The value of a header, which must be ASCII.

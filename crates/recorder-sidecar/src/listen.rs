@@ -1,7 +1,7 @@
 //! Listeners, connections, signals: from the first bind to the last answer.
 //!
 //! Everything has started before anything listens. On SIGTERM nothing new is accepted, every request that is being
-//! worked on is answered, the writer's queue is drained, and only then does the process end. On SIGHUP the token and
+//! worked on is answered, the writer's queue is drained, and only then does the process end. On SIGHUP the tokens and
 //! the TLS files are read again; what cannot be read changes nothing.
 
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::audit::{FileOutcome, Peer, Stopped};
+use crate::control_plane::CALLS_MAX;
 use crate::gate::{Gate, HEAD_TIMEOUT, Refusal};
 use crate::handle::{Connection, handle};
 use crate::service::Service;
@@ -34,6 +35,8 @@ const CONNECTIONS_MAX: u64 = 16_384;
 const SPARE_CONNECTIONS: u32 = 64;
 /// Descriptors that are not connections: the database, its log, temporary files.
 const OTHER_DESCRIPTORS: u64 = 128;
+/// Descriptors for a control plane, where there is one: a connection for each question, and as many that are closing.
+const CONTROL_PLANE_DESCRIPTORS: u64 = 2 * CALLS_MAX as u64;
 /// How long one who found no place may take to ask for a probe.
 const SPARE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a TLS handshake may take.
@@ -55,7 +58,7 @@ type Tls = Option<Arc<RwLock<Arc<ServerConfig>>>>;
 /// What prevented listening, in words.
 pub(crate) async fn run(service: Arc<Service>) -> Result<(), String> {
     let signals = Signals::new().map_err(|error| error.to_string())?;
-    let room = Room::new();
+    let room = Room::new(service.control_plane.is_some());
     let (drain, draining) = watch::channel(false);
     let tls: Tls = service
         .config
@@ -182,8 +185,8 @@ struct Place {
 }
 
 impl Room {
-    fn new() -> Arc<Self> {
-        let count = u32::try_from(connections_max()).unwrap_or(u32::MAX);
+    fn new(is_governed: bool) -> Arc<Self> {
+        let count = u32::try_from(connections_max(is_governed)).unwrap_or(u32::MAX);
         let places = |count: u32| Arc::new(Semaphore::new(count as usize));
         Arc::new(Self { places: places(count), count, spares: places(SPARE_CONNECTIONS) })
     }
@@ -206,10 +209,11 @@ impl Room {
 }
 
 /// As many as the system allows, of which some are needed for files.
-fn connections_max() -> u64 {
+fn connections_max(is_governed: bool) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let others = OTHER_DESCRIPTORS + u64::from(SPARE_CONNECTIONS);
+    let governor = if is_governed { CONTROL_PLANE_DESCRIPTORS } else { 0 };
+    let others = OTHER_DESCRIPTORS + governor + u64::from(SPARE_CONNECTIONS);
     let wanted = CONNECTIONS_MAX + others;
     let maximum = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
     let current = limit.current.unwrap_or(wanted);
@@ -385,6 +389,11 @@ fn reload(service: &Service, tls: &Tls) {
             Ok(_) => FileOutcome::Unchanged,
             Err(error) => failed("token", error.to_string()),
         };
+    }
+    if let (Some(plane), Some(settings)) = (&service.control_plane, service.config.enterprise())
+        && let Err(error) = plane.reload(settings)
+    {
+        failed("control_plane", error);
     }
     let files = service.config.tcp().and_then(|tcp| tcp.tls.as_ref()).map(|tls| &tls.files);
     if let (Some(current), Some(files)) = (tls, files) {

@@ -7,6 +7,7 @@ mod answer;
 mod audit;
 mod bundles;
 mod checkpoints;
+mod control_plane;
 mod gate;
 mod handle;
 mod healthcheck;
@@ -120,7 +121,8 @@ impl Healthcheck {
             Some(socket) => Target::Unix { socket, path: self.path },
             None => {
                 let own = self.client_cert.zip(self.client_key);
-                let tls = self.ca_cert.map(|ca_path| ClientTlsFiles { ca_path, own });
+                let tls =
+                    self.ca_cert.map(|ca_path| ClientTlsFiles { ca_path: Some(ca_path), own });
                 // Without either of them the arguments were refused.
                 Target::Url { url: self.url.unwrap_or_default(), tls }
             }
@@ -131,11 +133,6 @@ impl Healthcheck {
 fn serve(path: &std::path::Path, check: bool, options: StartOptions) -> Result<(), String> {
     let config =
         Config::load(path).map_err(|problems| format!("{}:\n{problems}", path.display()))?;
-    if config.enterprise().is_some() {
-        // To serve without asking whom one was told to ask would let everybody in.
-        return Err("enterprise.mode: this release asks no control plane; set it to \"disabled\""
-            .to_owned());
-    }
     if check {
         return Ok(());
     }

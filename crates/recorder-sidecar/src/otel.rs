@@ -184,6 +184,7 @@ pub(crate) async fn answer(
     body: Bytes,
     held: &mut Held<'_>,
 ) -> Result<Answer, Refusal> {
+    asked.check_tenant(&service.config.otel().tenant_id)?;
     let (signal, door) = match operation {
         Operation::ExportTraces => (Signal::Traces, Door::Traces),
         Operation::ExportLogs => (Signal::Logs, Door::Logs),

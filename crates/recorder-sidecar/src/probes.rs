@@ -40,6 +40,12 @@ async fn reasons(service: &Arc<Service>) -> Vec<NotReady> {
     if service.ingest.observed().latched.load(Ordering::Acquire) {
         reasons.push(NotReady::WriterLatched);
     }
+    if service.config.probes().asks_enterprise
+        && let Some(plane) = &service.control_plane
+        && !plane.is_healthy().await
+    {
+        reasons.push(NotReady::EnterpriseUnavailable);
+    }
     if service.config.probes().fails_on_saturation && service.admission.is_exhausted() {
         reasons.push(NotReady::RequestCapacityExhausted);
     }

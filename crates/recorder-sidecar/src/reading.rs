@@ -41,12 +41,12 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Refusal> {
     let service = Arc::clone(service);
     blocking(move || match operation {
-        Operation::QueryEnvelopes => query(&service, &body),
-        Operation::ListSegments => segments(&service, asked.query.as_deref(), false),
-        Operation::ActiveSegments => segments(&service, asked.query.as_deref(), true),
-        Operation::Checkpoint => checkpoint(&service, asked.query.as_deref()),
-        Operation::ProveInclusion => inclusion(&service, &body),
-        Operation::ProveConsistency => consistency(&service, &body),
+        Operation::QueryEnvelopes => query(&service, &asked, &body),
+        Operation::ListSegments => segments(&service, &asked, false),
+        Operation::ActiveSegments => segments(&service, &asked, true),
+        Operation::Checkpoint => checkpoint(&service, &asked),
+        Operation::ProveInclusion => inclusion(&service, &asked, &body),
+        Operation::ProveConsistency => consistency(&service, &asked, &body),
         Operation::OpenApi => Ok(Answer::bytes(200, Media::Json.content_type(), OPENAPI.to_vec())),
         Operation::Config => Ok(Answer::json(200, service.config.effective())),
         Operation::Metrics if service.config.metrics_enabled() => {
@@ -66,19 +66,21 @@ pub(crate) async fn blocking(
     done.unwrap_or_else(|error| Err(Refusal::new(Code::InternalError, error.to_string())))
 }
 
-/// The stream of a tenant at this recorder.
+/// The stream of a tenant at this recorder, if the sender may touch it.
 pub(crate) fn stream(
     service: &Service,
+    asked: &Asked,
     tenant_id: TenantId,
     recorder_id: &RecorderId,
 ) -> Result<StreamId, Refusal> {
     check_recorder(service, recorder_id)?;
+    asked.check_tenant(&tenant_id)?;
     Ok(StreamId { tenant_id, recorder_id: recorder_id.clone() })
 }
 
-fn query(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
+fn query(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
     let request: QueryRequest = wire::read(body)?;
-    let stream = stream(service, request.tenant_id, &request.recorder_id)?;
+    let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let invalid = |error: recorder_core::filter::FilterError| {
         Refusal::new(Code::FilterInvalid, error.to_string())
     };
@@ -118,10 +120,13 @@ fn segment_cursor(text: &str) -> Option<(TenantId, u64)> {
     Some((TenantId::new(tenant_id).ok()?, index.parse().ok()?))
 }
 
-fn segments(service: &Service, query: Option<&str>, only_open: bool) -> Result<Answer, Refusal> {
-    let [tenant_id, cursor, limit] = parameters::read(query, ["tenant_id", "cursor", "limit"])?;
+fn segments(service: &Service, asked: &Asked, only_open: bool) -> Result<Answer, Refusal> {
+    let [tenant_id, cursor, limit] =
+        parameters::read(asked.query.as_deref(), ["tenant_id", "cursor", "limit"])?;
     let tenant_id =
         tenant_id.map(|text| parameters::parse("tenant_id", text, TenantId::new)).transpose()?;
+    tenant_id.iter().try_for_each(|tenant_id| asked.check_tenant(tenant_id))?;
+    let tenant_id = tenant_id.or_else(|| asked.tenant_id.clone());
     let limit = limit.map(|text| parameters::number("limit", &text)).transpose()?;
     let size = PageSize::new(limit.unwrap_or(PAGE_SIZE_DEFAULT));
     let size = size.map_err(|error| Refusal::new(Code::FilterInvalid, error.to_string()))?.value();
@@ -194,8 +199,9 @@ fn head(service: &Service, stream: &StreamId) -> Result<StreamHead, Refusal> {
         .ok_or_else(|| Refusal::new(Code::NotFound, "nothing is recorded for this tenant"))
 }
 
-fn checkpoint(service: &Service, query: Option<&str>) -> Result<Answer, Refusal> {
-    let [tenant_id, recorder_id] = parameters::read(query, ["tenant_id", "recorder_id"])?;
+fn checkpoint(service: &Service, asked: &Asked) -> Result<Answer, Refusal> {
+    let [tenant_id, recorder_id] =
+        parameters::read(asked.query.as_deref(), ["tenant_id", "recorder_id"])?;
     let tenant_id =
         tenant_id.ok_or_else(|| Refusal::new(Code::BadRequest, "tenant_id is missing"))?;
     let tenant_id = parameters::parse("tenant_id", tenant_id, TenantId::new)?;
@@ -203,7 +209,7 @@ fn checkpoint(service: &Service, query: Option<&str>) -> Result<Answer, Refusal>
         Some(text) => parameters::parse("recorder_id", text, RecorderId::new)?,
         None => service.config.recorder().recorder_id.clone(),
     };
-    let stream = stream(service, tenant_id, &recorder_id)?;
+    let stream = stream(service, asked, tenant_id, &recorder_id)?;
     let head = head(service, &stream)?;
     let checkpoint = head.checkpoint;
     let checkpoint =
@@ -241,9 +247,9 @@ fn unprovable(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(Code::StorageUnavailable, format!("the log contradicts itself: {error}"))
 }
 
-fn inclusion(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
+fn inclusion(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
     let request: InclusionRequest = wire::read(body)?;
-    let stream = stream(service, request.tenant_id, &request.recorder_id)?;
+    let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let (tree_size, checkpoint) = size_and_note(service, &stream, request.tree_size)?;
     let envelope = service.recorder.store().envelope(&stream, request.envelope_id)?;
     let envelope = envelope.filter(|envelope| envelope.place.position < tree_size);
@@ -271,9 +277,9 @@ fn inclusion(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
     Ok(Answer::json(200, &answer))
 }
 
-fn consistency(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
+fn consistency(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
     let request: ConsistencyRequest = wire::read(body)?;
-    let stream = stream(service, request.tenant_id, &request.recorder_id)?;
+    let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let (new_size, checkpoint) = size_and_note(service, &stream, request.new_size)?;
     let old_size = request.old_size;
     if old_size > new_size {

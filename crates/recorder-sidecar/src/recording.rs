@@ -54,6 +54,7 @@ pub(crate) async fn answer(
     };
     let claim = Claim { key, request_hash, retention: service.retention };
     let Prepared { tenant_id, submissions } = prepared;
+    asked.check_tenant(&tenant_id)?;
     let request = Request { tenant_id, submissions, claim: Some(claim) };
     let receipts = service.ingest.record(request, size_bytes).await?;
     Ok(acknowledge(operation, receipts))

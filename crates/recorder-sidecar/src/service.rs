@@ -19,6 +19,7 @@ use recorder_store::{ReadError, SqliteOptions, SqliteStore, Store, Synchronous};
 use crate::admission::Admission;
 use crate::audit::{self, Audit, Journal, Parts, Started, Stopped};
 use crate::checkpoints::Checkpoints;
+use crate::control_plane::ControlPlane;
 use crate::ingest::{Bounds, Database, Ingest, Observed};
 use crate::log::Log;
 use crate::metrics::Metrics;
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) database: Database,
     pub(crate) tokens: Option<Tokens>,
+    pub(crate) control_plane: Option<Arc<ControlPlane>>,
     pub(crate) admission: Admission,
     pub(crate) ingest: Ingest,
     pub(crate) checkpoints: Checkpoints,
@@ -98,6 +100,7 @@ impl Service {
         let mut prefix = [0; 8];
         getrandom::fill(&mut prefix).map_err(|error| error.to_string())?;
         Ok(Self {
+            control_plane: ControlPlane::new(&config, log)?,
             tokens: config.token().map(|settings| Tokens::new(&settings.token)),
             admission: Admission::new(
                 limits.max_in_flight,

@@ -7,6 +7,7 @@
 )]
 
 mod committed;
+mod control_plane;
 mod fixture;
 mod guarded;
 mod interface;

@@ -49,7 +49,7 @@ const REQUESTS: &[(&str, &str)] = &[
 ];
 
 /// Every value that differs from `value` in one place: a member gone, `null`, of another kind, or one more.
-fn mutants(value: &Value) -> Vec<Value> {
+pub(crate) fn mutants(value: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let odd = [
         json!(null),

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use recorder_core::identity::{ActorId, EnvironmentId, LogName, RecorderId, TenantId};
 
 use super::{
-    AutoSeal, Config, EnterpriseMode, EnterpriseSettings, IngestSettings, LimitSettings, LogBody,
-    LogLevel, LoggingSettings, OtelSettings, ProbeSettings, RecorderSettings, SignerSettings,
-    StorageSettings, TcpSettings, TlsSettings, TokenSettings, UnixSettings, is_loopback,
+    AutoSeal, Config, ControlPlaneTls, EnterpriseMode, EnterpriseSettings, IngestSettings,
+    LimitSettings, LogBody, LogLevel, LoggingSettings, OtelSettings, ProbeSettings,
+    RecorderSettings, SignerSettings, StorageSettings, TcpSettings, TlsSettings, TokenSettings,
+    UnixSettings, is_loopback,
 };
+use crate::address::may_be_asked;
 use crate::key::Key;
 use crate::problem::{ConfigProblems, Problem};
 use crate::secret::{SecretError, Token, read_adapter_keys, read_signing_key};
-use crate::tls::{self, TlsFile, TlsFiles};
+use crate::tls::{self, ClientTlsFiles, TlsFile, TlsFiles};
 use crate::value::{Value, Values};
 
 /// Bytes of a socket's path: `sun_path`, less its ending zero.
@@ -380,10 +382,11 @@ impl Checker {
             None => self.values.problem(Key::ControlPlaneUrl, "is missing; a control plane needs its address"),
             Some(url) if !is_allowed_url(url) => self.values.problem(
                 Key::ControlPlaneUrl,
-                "must be https://HOST[:PORT][/PATH], or http to a loopback address, without credentials, query or fragment",
+                "must be https://HOST[:PORT][/PATH], or http to a loopback address, without credentials, query or fragment, and no link-local, multicast or metadata address",
             ),
             Some(_) => {}
         }
+        let tls = self.control_plane_tls(url.as_deref().unwrap_or_default());
         let token = match self.optional_path(Key::ControlPlaneTokenPath) {
             None => {
                 self.values.problem(
@@ -394,10 +397,30 @@ impl Checker {
             }
             Some(path) => Token::read(&path)
                 .map_err(|error| self.secret(Key::ControlPlaneTokenPath, error, ""))
-                .ok(),
+                .ok()
+                .map(|token| TokenSettings { path, token }),
         };
         let requires_writer_lease = self.values.boolean(Key::RequireWriterLease);
-        Some(EnterpriseSettings { mode, url: url?, token: token?, requires_writer_lease })
+        Some(EnterpriseSettings { mode, url: url?, token: token?, tls, requires_writer_lease })
+    }
+
+    fn control_plane_tls(&mut self, url: &str) -> Option<ControlPlaneTls> {
+        let ca_path = self.optional_path(Key::ControlPlaneCaPath);
+        if !url.starts_with("https://") {
+            if ca_path.is_some() {
+                let detail = "has no use without TLS; make enterprise.control_plane_url https";
+                self.values.problem(Key::ControlPlaneCaPath, detail);
+            }
+            return None;
+        }
+        let files = ClientTlsFiles { ca_path, own: None };
+        match tls::load_client(&files) {
+            Ok(client) => Some(ControlPlaneTls { files, client }),
+            Err(error) => {
+                self.values.problem(Key::ControlPlaneCaPath, error.to_string());
+                None
+            }
+        }
     }
 
     /// Who reaches the listeners, and what stops those who should not.
@@ -471,7 +494,7 @@ fn is_allowed_url(url: &str) -> bool {
         (_, Some(rest)) => (rest, true),
         _ => return false,
     };
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/[]".contains(&byte);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),
@@ -486,7 +509,7 @@ fn is_allowed_url(url: &str) -> bool {
     let address = host.parse::<IpAddr>().ok();
     let is_name =
         host.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.');
-    let is_host = !host.is_empty() && (address.is_some() || is_name);
+    let is_host = !host.is_empty() && address.map_or(is_name, may_be_asked);
     let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let is_near = host == "localhost" || address.is_some_and(is_loopback);
     let is_path = path.bytes().all(allowed) && !path.contains("/.") && !path.contains("//");
@@ -523,6 +546,10 @@ mod tests {
             "https://[::1",
             "https://a b",
             "http://127.0.0.1.evil.example",
+            "https://169.254.169.254",
+            "https://[fe80::1]",
+            "https://[::ffff:169.254.169.254]/latest",
+            "https://0.0.0.0",
         ] {
             assert!(!is_allowed_url(refused), "{refused}");
         }

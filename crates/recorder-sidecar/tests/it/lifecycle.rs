@@ -42,13 +42,6 @@ fn a_database_is_not_made_unless_that_is_asked_for() {
 }
 
 #[test]
-fn a_control_plane_that_would_not_be_asked_is_not_ignored() {
-    let place = Place::new();
-    let more = "enterprise = { mode = \"private\", control_plane_url = \"http://127.0.0.1:1\", control_plane_token_path = \"token\" }\n";
-    assert!(refused(&place, more, &["--check"]).contains("enterprise.mode"));
-}
-
-#[test]
 fn a_second_sidecar_and_another_key_are_refused() {
     let place = Place::new();
     let sidecar = place.start("");

@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::sidecar::{Place, Sidecar, TOKEN, body};
 
 /// An authority, and a certificate that it has given to `name`.
-fn issue(name: &str) -> (String, String, String) {
+pub(crate) fn issue(name: &str) -> (String, String, String) {
     let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();

@@ -57,6 +57,13 @@ class AnswerTime(StrEnum):
     CLAIMED = "claimed"
 
 
+class DenialReason(StrEnum):
+    """Every `denial_reason`."""
+
+    POLICY = "policy"
+    QUOTA = "quota"
+
+
 class Durability(StrEnum):
     """Every `durability`."""
 
@@ -174,6 +181,22 @@ class FindingCode(StrEnum):
     WITNESS_POLICY_UNCHECKED = "witness_policy_unchecked"
 
 
+class HookBoundary(StrEnum):
+    """Every `hook_boundary`."""
+
+    ADMISSION = "admission"
+    RESULT = "result"
+
+
+class HookOutcome(StrEnum):
+    """Every `hook_outcome`."""
+
+    ADMITTED = "admitted"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
 class KeyStatus(StrEnum):
     """Every `key_status`."""
 
@@ -280,6 +303,13 @@ class Verdict(StrEnum):
     INVALID = "invalid"
 
 
+class WriterLease(StrEnum):
+    """Every `writer_lease`."""
+
+    HELD = "held"
+    NOT_HELD = "not_held"
+
+
 PROBLEMS = MappingProxyType({
     ProblemCode.ATTACHMENT_INVALID: ProblemFacts(400, False, "An attachment is not what its envelope says."),
     ProblemCode.AUTH_MISCONFIGURED: ProblemFacts(500, False, "The service has no token to compare with."),
@@ -324,7 +354,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json", "application/zip",),
         answers=MappingProxyType({200: "bundle_document"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.SELECTOR_INVALID, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.SELECTOR_INVALID, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -338,7 +368,7 @@ OPERATIONS = MappingProxyType({
         takes=(),
         gives=("application/json",),
         answers=MappingProxyType({200: "checkpoint_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
         query=("tenant_id", "recorder_id",),
         requires_idempotency_key=False,
         requires_token=True,
@@ -352,7 +382,7 @@ OPERATIONS = MappingProxyType({
         takes=(),
         gives=("application/json",),
         answers=MappingProxyType({200: None}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -366,7 +396,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json", "application/x-protobuf",),
         gives=("application/json", "application/x-protobuf",),
         answers=MappingProxyType({200: "export_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -380,7 +410,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json", "application/x-protobuf",),
         gives=("application/json", "application/x-protobuf",),
         answers=MappingProxyType({200: "export_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -408,7 +438,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "ingest_answer", 201: "ingest_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=True,
         requires_token=True,
@@ -422,7 +452,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json", "application/zip",),
         gives=("application/json",),
         answers=MappingProxyType({200: "inspect_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -436,7 +466,7 @@ OPERATIONS = MappingProxyType({
         takes=(),
         gives=("application/json",),
         answers=MappingProxyType({200: "segments_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
         query=("tenant_id", "limit", "cursor",),
         requires_idempotency_key=False,
         requires_token=True,
@@ -450,7 +480,7 @@ OPERATIONS = MappingProxyType({
         takes=(),
         gives=("application/json",),
         answers=MappingProxyType({200: "segments_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED,)),
         query=("tenant_id", "limit", "cursor",),
         requires_idempotency_key=False,
         requires_token=True,
@@ -492,7 +522,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "consistency_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -506,7 +536,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "inclusion_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -520,7 +550,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "query_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.FILTER_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
@@ -548,7 +578,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "batch_answer", 201: "batch_answer"}),
-        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=True,
         requires_token=True,
@@ -562,7 +592,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "receipt", 201: "receipt"}),
-        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=True,
         requires_token=True,
@@ -576,7 +606,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json",),
         gives=("application/json",),
         answers=MappingProxyType({200: "receipt", 201: "receipt"}),
-        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED,)),
+        codes=frozenset((ProblemCode.ATTACHMENT_INVALID, ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.COMMIT_OUTCOME_UNKNOWN, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.ENVELOPE_CONFLICT, ProblemCode.ENVELOPE_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDEMPOTENCY_CONFLICT, ProblemCode.IDEMPOTENCY_KEY_INVALID, ProblemCode.IDEMPOTENCY_KEY_REQUIRED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.STORAGE_UNAVAILABLE, ProblemCode.STREAM_MISMATCH, ProblemCode.TOO_MANY_STREAMS, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE, ProblemCode.WRITER_LATCHED, ProblemCode.WRITER_LEASE_REQUIRED,)),
         query=(),
         requires_idempotency_key=True,
         requires_token=True,
@@ -604,7 +634,7 @@ OPERATIONS = MappingProxyType({
         takes=("application/json", "application/zip",),
         gives=("application/json",),
         answers=MappingProxyType({200: "verify_answer"}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.CONTROL_PLANE_DENIED, ProblemCode.CONTROL_PLANE_UNAVAILABLE, ProblemCode.HEADER_TOO_LARGE, ProblemCode.HOOK_EXPORT_FAILED, ProblemCode.IDENTITY_INVALID, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.PAYLOAD_TOO_LARGE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED, ProblemCode.UNSUPPORTED_MEDIA_TYPE,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,
