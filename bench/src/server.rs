@@ -41,14 +41,10 @@ impl Server {
         command.arg(if is_new { "--create" } else { "--adopt-head" });
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let mut log = BufReader::new(child.stderr.take().context("a child without an end")?);
-        let mut line = String::new();
-        log.read_line(&mut line)?;
-        let address = serde_json::from_str::<serde_json::Value>(&line).ok();
-        let address = address.and_then(|line| Some(line.get("tcp")?.as_str()?.to_owned()));
-        let Some(address) = address else {
+        let Some(address) = listening(&mut log)? else {
             // It has ended, and has said why.
             let _ = child.wait();
-            anyhow::bail!("the sidecar does not start: {line}");
+            anyhow::bail!("the sidecar does not start");
         };
         // What it says later is passed on; nothing may wait for a full pipe.
         std::thread::spawn(move || {
@@ -122,6 +118,21 @@ impl Running {
         anyhow::ensure!(output.status.success(), "the load failed: {errors}");
         Ok(serde_json::from_slice(&output.stdout)?)
     }
+}
+
+/// Where it says that it listens; what it says before is passed on, and nothing comes where it ends without.
+fn listening(log: &mut impl std::io::BufRead) -> anyhow::Result<Option<String>> {
+    let mut line = String::new();
+    while log.read_line(&mut line)? > 0 {
+        let event = serde_json::from_str::<serde_json::Value>(&line).ok();
+        let address = event.filter(|event| event["event"] == "listening");
+        if let Some(address) = address.and_then(|event| Some(event["tcp"].as_str()?.to_owned())) {
+            return Ok(Some(address));
+        }
+        eprint!("{line}");
+        line.clear();
+    }
+    Ok(None)
 }
 
 fn secret(path: &Path, text: &str) -> anyhow::Result<()> {
