@@ -9,5 +9,6 @@ mod forge;
 mod fuzz_corpus;
 mod kept_heads;
 mod mutations;
+mod places;
 mod verify_findings;
 mod verify_smoke;
