@@ -164,10 +164,12 @@ def test_a_client_is_for_one_process() -> None:
     client = stage().client()
     process = os.fork()
     if process == 0:
+        code = 1
         try:
             client.record(example_draft())
         except InvalidRequestError:
-            os._exit(7)
-        os._exit(1)
+            code = 7
+        finally:
+            os._exit(code)
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 7
