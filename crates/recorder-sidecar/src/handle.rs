@@ -225,7 +225,11 @@ async fn work(
         true => Bytes::new(),
         false => take_body(service, cut, request, &mut held).await?,
     };
-    let _place = service.admission.enter().await?;
+    // Counts are given where nothing else is: whoever watches has to see why.
+    let _place = match operation {
+        Operation::Metrics => None,
+        _ => Some(service.admission.enter().await?),
+    };
     match operation {
         Operation::RecordEnvelope | Operation::RecordWithAttachments | Operation::RecordBatch => {
             recording::answer(service, operation, &asked, body).await

@@ -27,6 +27,7 @@ use crate::audit::{FileOutcome, Peer, Stopped};
 use crate::control_plane::CALLS_MAX;
 use crate::gate::{Gate, HEAD_TIMEOUT, Refusal};
 use crate::handle::{Connection, handle};
+use crate::metrics::NO_ROUTE;
 use crate::service::Service;
 
 /// Connections at once, if the system lets the process have as many.
@@ -328,6 +329,13 @@ where
         let id = service.correlation_id();
         let began = tokio::time::Instant::now();
         service.metrics.count(None, refusal.code.status(), Some(refusal.code), began);
+        let members = [
+            ("route", NO_ROUTE.into()),
+            ("status", refusal.code.status().into()),
+            ("code", refusal.code.code().into()),
+            ("server_correlation_id", id.as_str().into()),
+        ];
+        service.log.write(LogLevel::Debug, "request", &members);
         let problem = Problem::new(refusal.code, refusal.detail, id.as_str()).to_json();
         let retry = if refusal.code.is_retryable() { "retry-after: 1\r\n" } else { "" };
         let head = format!(

@@ -79,6 +79,8 @@ pub(crate) struct Journal {
     heads: Heads,
     /// What the clock said, and a moment after that.
     clock_seen: (Instant, RecordedAt),
+    /// Whether the log says that nothing is recorded any more.
+    is_said: bool,
     /// From when on each type may be recorded again.
     due: [Instant; Event::ALL.len()],
 }
@@ -116,6 +118,7 @@ impl Journal {
             steps: Steps::default(),
             heads,
             clock_seen: (now, wall),
+            is_said: false,
             due,
         };
         let events = journal.start(started, wall)?;
@@ -207,6 +210,7 @@ impl Journal {
         let wall = self.parts.recorder.clock().now();
         self.look_at_clock(now, wall);
         if self.is_latched() {
+            self.say_once_that_nothing_is_recorded();
             return;
         }
         if self.is_due(Event::CheckpointsSigned, now) {
@@ -232,6 +236,14 @@ impl Journal {
             if !self.record(batch, now, wall) || is_last {
                 return;
             }
+        }
+    }
+
+    /// The writer stays stopped: to try would only repeat this line.
+    fn say_once_that_nothing_is_recorded(&mut self) {
+        if !std::mem::replace(&mut self.is_said, true) {
+            let error = "the writer has stopped, and nothing is recorded any more";
+            self.parts.log.write(LogLevel::Error, "audit_failed", &[("error", error.into())]);
         }
     }
 
