@@ -291,8 +291,14 @@ fn a_checkpoint_of_its_own_stream_makes_no_envelope() {
     sidecar.client().record("/v1/envelopes", "k", &body("t", "a")).unwrap();
     covered("t", 1);
     assert!(sidecar.stop().success());
-    let events = types(&mut place.start("").client());
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    let events = types(&mut client);
     assert_eq!(events, ["started", "checkpoints_signed", "segments_sealed", "stopped", "started"]);
+    for event in [Event::CheckpointsSigned, Event::SegmentsSealed] {
+        let named = by_tenant(&payloads(&mut client, event));
+        assert_eq!(named.keys().collect::<Vec<_>>(), ["t"], "{event:?}");
+    }
 }
 
 #[test]
@@ -334,9 +340,15 @@ fn a_sidecar_that_cannot_record_its_start_does_not_start() {
     assert!(place.start("").stop().success());
     // What was promised to be signed is not recorded without a signer.
     let config = place.configure("signer.enabled = false\n");
-    let output = binary().arg("--config").arg(config).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("the start is not recorded"), "{said}");
+    let log = std::fs::File::create(place.path("stderr")).unwrap();
+    let mut child = binary().arg("--config").arg(config).stderr(log).spawn().unwrap();
+    let said = wait_until("a word", || {
+        let said = std::fs::read_to_string(place.path("stderr")).unwrap();
+        said.ends_with('\n').then_some(said)
+    });
+    let killed = child.kill();
+    let status = child.wait().unwrap();
+    assert!(!status.success() && said.contains("the start is not recorded"), "{killed:?}: {said}");
     assert!(!said.contains("listening"), "{said}");
 }
 
