@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::failure::Failure;
 use super::schema::{APPLICATION_ID, OBJECTS, PAGE_BYTES, SCHEMA_VERSION, first_difference};
@@ -131,9 +131,16 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
         set_journal_mode(&connection)?;
         set_synchronous(&connection, options.synchronous)?;
         set(&connection, "wal_autocheckpoint", options.wal_autocheckpoint_pages.into())?;
-        set(&connection, "cache_size", WRITER_CACHE_KIB)
+        set(&connection, "cache_size", WRITER_CACHE_KIB)?;
+        // A log that may not be written is opened without a word, and the first commit refused.
+        Ok(connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?)
     };
     set()?;
+    // So is a file, for which even this passes.
+    if connection.is_readonly(MAIN_DB).map_err(storage)? {
+        let error = io::Error::new(io::ErrorKind::PermissionDenied, "the file may not be written");
+        return Err(storage(error));
+    }
     Ok(connection)
 }
 
