@@ -106,6 +106,13 @@ fn a_sidecar_that_is_killed_again_and_again_loses_nothing_that_it_acknowledged()
     let count = check(&mut client, &told);
     assert_eq!(count, told.lock().unwrap().len());
     assert!(count > 500, "{count} envelopes are no load");
+    // Whoever asks again under its key, whichever process took the first request, gets the receipt that it got.
+    for (text, receipt) in told.lock().unwrap().iter() {
+        let answer = client.record("/v1/envelopes", text, &body("t", text)).unwrap();
+        assert!(answer.is_replay(), "{text}: {answer:?}");
+        assert_eq!(&answer.json(), receipt, "{text}");
+    }
+    assert_eq!(recorded(&mut client).len(), count);
 }
 
 #[test]

@@ -5,10 +5,13 @@
 
 mod audit;
 mod client;
+mod clock;
+mod crowd;
 mod exporters;
 mod faults;
 mod framing;
 mod governed;
+mod keys;
 mod lifecycle;
 mod logs;
 mod metrics;
@@ -21,5 +24,7 @@ mod reading;
 mod recording;
 mod rules;
 mod sidecar;
+mod storage;
+mod supervision;
 mod targets;
 mod tls;
