@@ -59,7 +59,7 @@ pub(crate) fn check(run: &mut Run, root: &Path) {
 fn validate(run: &mut Run, root: &Path, environment: &Path) {
     let mut installed = false;
     run.step("openapi validator", || {
-        let outcome = install(environment);
+        let outcome = install(environment, &[VALIDATOR]);
         installed = outcome == Outcome::Passed;
         outcome
     });
@@ -71,7 +71,8 @@ fn validate(run: &mut Run, root: &Path, environment: &Path) {
     }
 }
 
-fn install(environment: &Path) -> Outcome {
+/// Installs packages into a Python environment, which is made where there is none.
+pub(crate) fn install(environment: &Path, packages: &[&str]) -> Outcome {
     if !is_installed("python3") {
         return missing("python3 is not installed");
     }
@@ -81,9 +82,11 @@ fn install(environment: &Path) -> Outcome {
     {
         return missing("python3 makes no virtual environment");
     }
-    match succeeds(Command::new(&python).args(["-m", "pip", "install", "--quiet", VALIDATOR])) {
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
+    match succeeds(&mut pip) {
         true => Outcome::Passed,
-        false => missing("pip could not install openapi-spec-validator"),
+        false => missing(&format!("pip could not install {}", packages.join(" "))),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Deliberately absent: anything the product needs at run time.
 
 mod bench;
+mod conformance;
 mod contract;
 mod controls;
 mod fuzz;

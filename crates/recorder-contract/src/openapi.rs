@@ -153,7 +153,10 @@ fn query_parameter(parameter: &Parameter) -> Value {
         ParameterKind::TenantId => (shape("name"), json!("default")),
         ParameterKind::RecorderId => (shape("name"), json!("recorder-cli")),
         ParameterKind::PageSize => (shape("page_size"), json!(100)),
-        ParameterKind::Cursor => (json!({ "type": "string", "minLength": 1 }), json!("012f")),
+        // The second segment of the tenant "default".
+        ParameterKind::Cursor => {
+            (json!({ "type": "string", "minLength": 1 }), json!("MSBkZWZhdWx0"))
+        }
     };
     json!({
         "name": parameter.name,
