@@ -140,7 +140,7 @@ routes! {
     ExportTraces = Post "/v1/traces" Token true OTLP, OTLP, EXPORTING, "Records the spans of an OTLP/HTTP export.";
     ExportLogs = Post "/v1/logs" Token true OTLP, OTLP, EXPORTING, "Records the log records of an OTLP/HTTP export.";
     Config = Get "/v1/config" Token false NONE, JSON, &[], "Gives the settings in effect, without secrets.";
-    Metrics = Get "/metrics" Token false NONE, &[Media::Metrics], &[], "Gives the metrics, for Prometheus.";
+    Metrics = Get "/metrics" Token false NONE, &[Media::Metrics], &[Code::NotFound], "Gives the metrics, for Prometheus.";
     OpenApi = Get "/openapi.json" Token false NONE, JSON, &[], "Gives the description of this interface (OpenAPI 3.1).";
 }
 

@@ -4,6 +4,8 @@
 //! text, since the evidence format's own reader judges them. Answers are written as they are declared here.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
 
 use recorder_core::filter::{EnvelopeFilter, EventTypeMatch, FilterError, Range};
 use recorder_core::hash::{ChainHash, ContentHash, PayloadCommitment, SealHash, TreeHash};
@@ -13,11 +15,41 @@ use recorder_core::identity::{
 };
 use recorder_core::time::{RecordedAt, UtcTimestamp};
 use recorder_envelope::json::from_objects;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// Envelopes in one request.
 pub const BATCH_REQUEST_ENVELOPES_MAX: usize = 1000;
+
+/// Members of a list that are read at all: more than any list may have, and far fewer than a body has room for.
+const LIST_MEMBERS_MAX: usize = 8192;
+
+/// Reads a list, and stops where it is longer than any may be: sixteen million zeroes are a body too.
+fn short_list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Members<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {LIST_MEMBERS_MAX}")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(member) = members.next_element()? {
+                if list.len() == LIST_MEMBERS_MAX {
+                    return Err(de::Error::invalid_length(list.len() + 1, &self));
+                }
+                list.push(member);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(Members(PhantomData))
+}
 
 /// A body that is not of the expected form. Its text names the place; it may quote a name, never a payload.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +101,7 @@ pub struct AttachmentsRequest<'a> {
     #[serde(borrow)]
     pub envelope: &'a RawValue,
     /// What comes with it, at least one.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "short_list")]
     pub attachments: Vec<AttachmentInput<'a>>,
 }
 
@@ -82,7 +114,7 @@ pub struct BatchRequest<'a> {
     /// The recorder half of the stream.
     pub recorder_id: RecorderId,
     /// The envelopes as sent, 1 to 1,000.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "short_list")]
     pub envelopes: Vec<&'a RawValue>,
 }
 

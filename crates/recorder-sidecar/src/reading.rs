@@ -9,7 +9,7 @@ use recorder::query;
 use recorder_core::filter::{Cursor, PageSize};
 use recorder_core::hash::TreeHash;
 use recorder_core::identity::{RecorderId, StreamId, TenantId};
-use recorder_core::limits::PAGE_SIZE_DEFAULT;
+use recorder_core::limits::{PAGE_SIZE_DEFAULT, SELECTOR_BYTES_MAX};
 use recorder_envelope::envelope::SealedEnvelope;
 use recorder_envelope::merkle;
 use recorder_sidecar_api::media::Media;
@@ -78,7 +78,15 @@ pub(crate) fn stream(
     Ok(StreamId { tenant_id, recorder_id: recorder_id.clone() })
 }
 
+<<<<<<< HEAD
 fn query(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
+=======
+fn query(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
+    if body.len() as u64 > SELECTOR_BYTES_MAX {
+        let detail = format!("a query has at most {SELECTOR_BYTES_MAX} bytes");
+        return Err(Refusal::new(Code::PayloadTooLarge, detail));
+    }
+>>>>>>> 342a856 (sidecar: lists of a body are bounded while they are read, and a query by its size)
     let request: QueryRequest = wire::read(body)?;
     let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let invalid = |error: recorder_core::filter::FilterError| {

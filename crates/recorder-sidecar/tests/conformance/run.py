@@ -43,6 +43,7 @@ transport.tcp.port = 0
 security.token_path = "token"
 signer.key_path = "key.pem"
 signer.checkpoint_interval_ms = 50
+otel.key_path = "otel-key"
 ingest.max_streams = 10000
 """
 
@@ -86,7 +87,8 @@ def with_drawn_names(document: dict[str, Any]) -> dict[str, Any]:
 def start(sidecar: Path, directory: Path) -> tuple[subprocess.Popen[str], str]:
     """Starts the sidecar; returns it and where it listens."""
     directory.mkdir(parents=True)
-    for name, text in [("token", TOKEN), ("key.pem", KEY), ("sidecar.toml", SETTINGS)]:
+    files = {"token": TOKEN, "key.pem": KEY, "otel-key": "07" * 32, "sidecar.toml": SETTINGS}
+    for name, text in files.items():
         path = directory / name
         path.touch(mode=0o600)
         path.write_text(text)

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests set up files and read the time")]
 
 mod audit;
+mod bodies;
 mod client;
 mod clock;
 mod crowd;

@@ -135,3 +135,53 @@ fn where_certificates_are_asked_for_nobody_comes_in_without_one() {
     assert!(with(None).is_err());
     assert!(with(Some((&other_certificate, &other_key))).is_err());
 }
+
+#[test]
+fn certificates_that_change_under_load_cost_nobody_a_connection() {
+    let place = Place::new();
+    let issued = [issue("localhost"), issue("localhost")];
+    let put = |number: usize| {
+        let (_, certificate, key) = &issued[number];
+        place.secret("cert.pem", certificate);
+        place.secret("tls.pem", key);
+    };
+    put(0);
+    let sidecar =
+        place.start("transport.tcp.tls = { cert_path = \"cert.pem\", key_path = \"tls.pem\" }\n");
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let loads: Vec<_> = (0..4)
+            .map(|thread| {
+                let (sidecar, is_done, issued) = (&sidecar, &is_done, &issued);
+                scope.spawn(move || {
+                    let mut served = 0;
+                    while !is_done.load(std::sync::atomic::Ordering::Relaxed) || served == 0 {
+                        // The one or the other certificate is shown, whichever was read last.
+                        let connected = (0..100).find_map(|attempt| {
+                            let (authority, _, _) = &issued[attempt % 2];
+                            connect(sidecar, authority, None, &[&version::TLS13]).ok()
+                        });
+                        let key = format!("{thread}-{served}");
+                        let mut client = connected.expect("one of the two is shown");
+                        let answer = client.record("/v1/envelopes", &key, &body("t", &key));
+                        assert_eq!(answer.unwrap().status, 201);
+                        served += 1;
+                    }
+                })
+            })
+            .collect();
+        for round in 1..=10 {
+            put(round % 2);
+            sidecar.signal(Signal::HUP);
+            sidecar.wait_for("reloaded");
+        }
+        // Files that do not belong together change nothing.
+        place.secret("tls.pem", &issued[1].2);
+        sidecar.signal(Signal::HUP);
+        assert_eq!(sidecar.wait_for("reload_failed")["file"], "tls");
+        assert!(connect(&sidecar, &issued[0].0, None, &[&version::TLS13]).is_ok());
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        loads.into_iter().for_each(|load| load.join().unwrap());
+    });
+    assert!(sidecar.stop().success());
+}
