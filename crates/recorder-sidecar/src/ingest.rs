@@ -407,3 +407,60 @@ fn answer(
     // A sender that has gone away asks again, under its idempotency key.
     let _ = sender.send(outcome);
 }
+
+#[cfg(test)]
+mod tests {
+    use recorder::clock::Clock;
+    use recorder::ids::SeededIds;
+    use recorder::{RecorderConfig, Submission};
+    use recorder_core::time::RecordedAt;
+    use recorder_envelope::draft::{Draft, DraftDefaults};
+    use recorder_store::MemoryStore;
+
+    use super::*;
+
+    struct Broken;
+
+    impl Clock for Broken {
+        fn now(&self) -> RecordedAt {
+            panic!("the clock is broken")
+        }
+    }
+
+    fn request() -> Request {
+        let draft = Draft::parse(
+            br#"{"envelope_id":"01936b2e-7c00-7abc-8def-000000000001","claimed_time":"2026-11-22T00:00:00Z",
+            "payload_salt":"00000000000000000000000000000000","event_type":"a","actor_id":"a",
+            "environment_id":"a","payload":{}}"#,
+        );
+        let unsealed = draft.unwrap().complete(&mut DraftDefaults {
+            envelope_id: &mut || unreachable!(),
+            payload_salt: &mut || unreachable!(),
+            claimed_time: &mut || unreachable!(),
+        });
+        let submissions = vec![Submission::from(unsealed.unwrap().prepare())];
+        Request { tenant_id: "t".parse().unwrap(), submissions, claim: None }
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_panicked_is_latched_and_takes_nothing_more() {
+        let config = RecorderConfig::new("sidecar:test".parse().unwrap());
+        let (store, ids) = (Arc::new(MemoryStore::default()), Arc::new(SeededIds::new(1)));
+        let recorder = Recorder::open(store, config, Arc::new(Broken), ids, None).unwrap();
+        let bounds = Bounds {
+            queue_capacity: 10,
+            batch_envelopes_max: 10,
+            batch_bytes_max: 1000,
+            streams_max: 10,
+        };
+        let ingest = Ingest::start(Arc::new(recorder), None, bounds, BTreeSet::new()).unwrap();
+        assert!(!ingest.observed().latched.load(Ordering::Acquire));
+        let answer = ingest.record(request(), 0).await;
+        assert!(matches!(answer, Err(IngestError::Lost)), "{answer:?}");
+        let thread = ingest.thread.lock().unwrap().take().unwrap();
+        assert!(thread.join().is_err());
+        assert!(ingest.observed().latched.load(Ordering::Acquire));
+        let answer = ingest.record(request(), 0).await;
+        assert!(matches!(answer, Err(IngestError::Stopped)), "{answer:?}");
+    }
+}

@@ -86,7 +86,7 @@ fn a_queue_that_is_full_refuses_for_a_while_and_loses_and_repeats_nothing() {
     assert_eq!(count(&mut client), 16 * 8);
     let metrics = client.request("GET", "/metrics", &[("Accept", "*/*")], b"").unwrap();
     let metrics = String::from_utf8(metrics.body).unwrap();
-    assert!(metrics.lines().any(|line| line == "recorder_writer_queue 0"), "{metrics}");
+    assert!(metrics.lines().any(|line| line == "recorder_writer_queue_requests 0"), "{metrics}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ fn everything_that_is_wrong_with_the_settings_is_said_at_once() {
         ("recorder.auto_seal", "is a table of settings, not a value"),
     ] {
         let line = said.lines().find(|line| {
+            let line = line.strip_prefix("recorder-sidecar: ").unwrap_or(line);
             line.starts_with(&format!("{path} ")) || line.starts_with(&format!("{path}:"))
         });
         assert!(line.is_some_and(|line| line.contains(words)), "{path}: {words}\n{said}");
