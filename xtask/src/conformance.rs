@@ -1,7 +1,6 @@
 //! The sidecar as schemathesis sees it: a real one is asked whatever its OpenAPI document allows and forbids.
 //!
 //! Deliberately absent: what a document cannot say, which the sidecar's own tests ask.
-#![expect(clippy::disallowed_methods, reason = "removes what its last run left below target")]
 
 use std::path::Path;
 use std::process::Command;

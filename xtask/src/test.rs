@@ -51,11 +51,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         check_dependencies(&mut run, cargo, arguments.full);
         crate::python::check(&mut run, &root, arguments.full);
         crate::contract::check(&mut run, &root);
-<<<<<<< HEAD
         crate::quick_start::check(&mut run, &root);
-=======
         crate::conformance::check(&mut run, &root);
->>>>>>> dcc5244 (xtask: schemathesis asks a real sidecar whatever its document allows and forbids)
     }
     run.finish()
 }

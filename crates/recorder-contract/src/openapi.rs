@@ -219,8 +219,9 @@ fn headers() -> Value {
     json!({
         "server_correlation_id": server,
         "correlation_id": text("The sender's name for the request, where it gave one.", "request-1"),
+        "export_replayed": { "description": "The export was recorded before.", "required": false, "schema": { "const": "true" }, "example": "true" },
         "idempotency_replayed": { "description": "The answer was given before.", "required": true, "schema": { "const": "true" }, "example": "true" },
-        "retry_after": { "description": "Seconds to wait before the same request.", "required": true, "schema": { "type": "integer", "minimum": 0 }, "example": api::RETRY_AFTER_SECONDS },
+        "retry_after": { "description": "Seconds to wait before the same request, where it may succeed later.", "required": false, "schema": { "type": "integer", "minimum": 0 }, "example": api::RETRY_AFTER_SECONDS },
         "www_authenticate": text("What is asked for (RFC 6750).", "Bearer realm=\"recorder\""),
     })
 }
@@ -306,7 +307,9 @@ fn answered(operation: Operation, answer: &Answer) -> Value {
         .collect();
     let mut headers = response_headers();
     if operation.route().is_mutating && answer.status == 200 {
-        headers[IDEMPOTENCY_REPLAYED] = header("idempotency_replayed");
+        // What an export is answered the first time has the status of a replay.
+        let kind = if operation.is_otlp() { "export_replayed" } else { "idempotency_replayed" };
+        headers[IDEMPOTENCY_REPLAYED] = header(kind);
     }
     json!({ "description": answer.when, "headers": headers, "content": content })
 }
