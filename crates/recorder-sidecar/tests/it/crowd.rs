@@ -123,10 +123,15 @@ fn silent_connections_do_not_keep_a_sidecar_from_stopping() {
     let mut idle: Vec<TcpStream> = (0..100).map(|_| sidecar.tcp()).collect();
     assert!(idle.iter_mut().all(ask));
     let mut working = sidecar.client();
-    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "k")];
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Idempotency-Key", "k"),
+        ("Expect", "100-continue"),
+    ];
     let request = working.rendered("POST", "/v1/envelopes", &headers, body("t", "a").as_bytes());
     let (head, rest) = request.split_at(request.len() - 10);
     working.send(head).unwrap();
+    assert_eq!(working.head().unwrap().status, 100, "the sidecar is in the middle of it");
     sidecar.signal(Signal::TERM);
     sidecar.wait_for("stopping");
     // Whoever is in the middle of a request may end it, and is answered.
