@@ -78,15 +78,11 @@ pub(crate) fn stream(
     Ok(StreamId { tenant_id, recorder_id: recorder_id.clone() })
 }
 
-<<<<<<< HEAD
 fn query(service: &Service, asked: &Asked, body: &[u8]) -> Result<Answer, Refusal> {
-=======
-fn query(service: &Service, body: &[u8]) -> Result<Answer, Refusal> {
     if body.len() as u64 > SELECTOR_BYTES_MAX {
         let detail = format!("a query has at most {SELECTOR_BYTES_MAX} bytes");
         return Err(Refusal::new(Code::PayloadTooLarge, detail));
     }
->>>>>>> 342a856 (sidecar: lists of a body are bounded while they are read, and a query by its size)
     let request: QueryRequest = wire::read(body)?;
     let stream = stream(service, asked, request.tenant_id, &request.recorder_id)?;
     let invalid = |error: recorder_core::filter::FilterError| {
