@@ -58,7 +58,7 @@ fn may_be_asked_v6(address: Ipv6Addr) -> bool {
         // 6to4.
         [0x2002, high, low, ..] => inner(high, low),
         // Link-local, site-local, multicast.
-        [0xfe80..=0xfeff | 0xff00..=0xffff, ..] => false,
+        [0xfe80..=0xffff, ..] => false,
         _ => !METADATA_V6.contains(&address),
     }
 }
