@@ -21,7 +21,7 @@ fn of_different_requests_under_one_key_at_once_one_is_recorded_and_the_others_co
             .map(|number: u32| {
                 let mut client = sidecar.client();
                 // Half of them quote the key.
-                let key = if number % 2 == 0 { "k" } else { "\"k\"" };
+                let key = if number.is_multiple_of(2) { "k" } else { "\"k\"" };
                 let body = body("t", &(number % 8).to_string());
                 scope.spawn(move || client.record(ENVELOPES, key, &body).unwrap())
             })
