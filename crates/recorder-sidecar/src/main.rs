@@ -35,7 +35,7 @@ use recorder_sidecar_config::tls::ClientTlsFiles;
 use crate::healthcheck::Target;
 use crate::service::{Service, StartOptions};
 
-/// Requests are made on one thread and freed on another; `docs/adr/0027-the-sidecar-allocates-with-mimalloc.md`.
+/// Requests are made on one thread and freed on another; `docs/adr/0026-the-sidecar-allocates-with-mimalloc.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
