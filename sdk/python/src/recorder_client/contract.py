@@ -494,7 +494,7 @@ OPERATIONS = MappingProxyType({
         takes=(),
         gives=("text/plain; version=0.0.4; charset=utf-8",),
         answers=MappingProxyType({200: None}),
-        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED,)),
+        codes=frozenset((ProblemCode.AUTH_MISCONFIGURED, ProblemCode.BAD_REQUEST, ProblemCode.CONTENT_LENGTH_INVALID, ProblemCode.HEADER_TOO_LARGE, ProblemCode.INTERNAL_ERROR, ProblemCode.NOT_ACCEPTABLE, ProblemCode.NOT_FOUND, ProblemCode.QUEUE_FULL, ProblemCode.REQUEST_TIMEOUT, ProblemCode.UNAUTHORIZED,)),
         query=(),
         requires_idempotency_key=False,
         requires_token=True,

@@ -40,7 +40,7 @@ from recorder_client.model_base import (
 )
 
 AttachmentSize = Annotated[int, Field(ge=0, le=16777216)]
-Base64 = Annotated[str, Text(pattern="^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
+Base64 = Annotated[str, Text(pattern="^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$")]
 ContentType = Annotated[str, Text(pattern="^[A-Za-z0-9!#$%&'*+.^_`|~-]+/[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:[ \\t]*;[ \\t]*[A-Za-z0-9!#$%&'*+.^_`|~-]+=(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+|\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"))*$", length_max=255)]
 EventType = Annotated[str, Text(pattern="^[a-z0-9][a-z0-9_-]*(?:\\.[a-z0-9][a-z0-9_-]*)*$", length_max=128)]
 EventTypePrefix = Annotated[str, Text(pattern="^[a-z0-9][a-z0-9_-]*(?:\\.[a-z0-9][a-z0-9_-]*)*\\.?$", length_max=128)]
