@@ -57,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recorder-decision-gate-adapter",
             "recorder-openclaw-adapter",
             "recorder-contract",
+            "recorder-sidecar-api",
             "recorder-fs",
         ],
     ),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use recorder_core::hash::KeyId;
+use recorder_core::identity::StreamId;
 use recorder_envelope::signing::PublicKey;
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot, TrustedKey, TrustedStreams};
 use serde::Serialize;
@@ -121,7 +122,7 @@ impl Init {
         let mut files = Vec::new();
         let key = self.key(context, &settings, &layout, &mut files)?;
         if let Some(key) = &key {
-            let trust_root = trust_root(&settings, key)?;
+            let trust_root = trust_root([settings.stream.clone()], key)?;
             recorder_fs::write_new(&layout.trust_root, &trust_root)?;
             files.push(layout.trust_root.clone());
         }
@@ -174,9 +175,13 @@ fn make_directory(path: &Path) -> Result<(), Failure> {
         .map_err(|source| Failure::Directory { path: path.display().to_string(), source })
 }
 
-fn trust_root(settings: &Settings, key: &PublicKey) -> Result<Vec<u8>, Failure> {
+/// A trust root that trusts `key` for `streams`.
+fn trust_root(
+    streams: impl IntoIterator<Item = StreamId>,
+    key: &PublicKey,
+) -> Result<Vec<u8>, Failure> {
     let internal = |error: &dyn std::fmt::Display| Failure::Internal(error.to_string());
-    let streams = TrustedStreams::Named([settings.stream.clone()].into());
+    let streams = TrustedStreams::Named(streams.into_iter().collect());
     let key = TrustedKey::new(*key, streams, KeyStatus::Active).map_err(|e| internal(&e))?;
     let root = TrustRoot::new(vec![key], None).map_err(|e| internal(&e))?;
     let mut bytes = root.to_json().map_err(|e| internal(&e))?;

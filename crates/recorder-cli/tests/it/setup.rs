@@ -145,7 +145,12 @@ fn init_writes_what_a_sidecar_needs_and_keeps_secrets_to_their_owner() {
     let root: serde_json::Value =
         serde_json::from_str(&sandbox.read("beside/trust-root.json")).unwrap();
     assert_eq!(root["keys"][0]["key_id"], done["key_id"]);
-    assert_eq!(root["keys"][0]["streams"][0]["recorder_id"], "sidecar:local");
+    // What is recorded, and the stream in which the sidecar records itself.
+    let stream = |tenant| serde_json::json!({"recorder_id": "sidecar:local", "tenant_id": tenant});
+    assert_eq!(
+        root["keys"][0]["streams"],
+        serde_json::json!([stream("default"), stream("system")])
+    );
     let config = sandbox.read("beside/sidecar.toml");
     assert!(secrets.iter().all(|secret| !config.contains(secret.trim_end())));
     insta::assert_snapshot!(config);

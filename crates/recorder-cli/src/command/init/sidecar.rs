@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use recorder_core::identity::RecorderId;
+use recorder_core::identity::{RecorderId, StreamId, TenantId};
 use recorder_envelope::signing::PublicKey;
 
 use super::{Done, TRUST_ROOT_NAME, refuse_existing, trust_root};
@@ -46,7 +46,8 @@ pub(super) fn run(directory: PathBuf, context: &Context) -> Result<Exit, Failure
         adapter_key::generate(secret)?;
     }
     let public_key = encrypted_key(&key, passphrase)?;
-    recorder_fs::write_new(&trusted, &trust_root(&settings, &public_key)?)?;
+    let streams = [settings.stream.clone(), own_stream(&settings)?];
+    recorder_fs::write_new(&trusted, &trust_root(streams, &public_key)?)?;
     context.create_store(&store, &settings)?;
     recorder_fs::create_private_directory(&guard)?;
     recorder_fs::write_new(&config, config_text(&settings)?.as_bytes())?;
@@ -60,6 +61,13 @@ pub(super) fn run(directory: PathBuf, context: &Context) -> Result<Exit, Failure
         verifier_key: Some(signer::verifier_key(&settings, &public_key)),
     })?;
     Ok(Exit::Done)
+}
+
+/// The stream in which the sidecar records itself.
+fn own_stream(settings: &Settings) -> Result<StreamId, Failure> {
+    let tenant_id =
+        TenantId::new(recorder_sidecar_api::audit::TENANT).map_err(Failure::Identity)?;
+    Ok(StreamId { tenant_id, recorder_id: settings.stream.recorder_id.clone() })
 }
 
 fn encrypted_key(path: &Path, passphrase: PathBuf) -> Result<PublicKey, Failure> {
