@@ -261,18 +261,20 @@ fn rotate_and_kill(sandbox: &Sandbox, new_key: &str, spins: u64) {
 fn a_rotation_that_was_killed_is_finished_by_the_next() {
     let sandbox = quick();
     let (mut spins, mut met) = (2_000_000_u64, BTreeSet::new());
+    // Where the first stream was not reached, later; where the last was, earlier: in between are the moments that
+    // count.
+    let (mut early, mut late) = (0, None);
     for kill in 0..KILLS {
         let new_key = format!("k{}.pem", kill + 1);
         rotate_and_kill(&sandbox, &new_key, spins);
         let (_, opened) = sandbox.json(&["segment", "open"]);
         let code = opened["error"]["code"].as_str().unwrap_or("-").to_owned();
-        // Where the first stream was not reached, later; where the last was, earlier: in between are the moments that
-        // count.
-        spins = match code.as_str() {
-            "signer_replaced" => spins - spins / 8,
-            "rotation_unfinished" => spins,
-            _ => spins + spins / 5,
-        };
+        match code.as_str() {
+            "signer_replaced" => (early, late) = (early.min(spins / 2), Some(spins)),
+            "rotation_unfinished" => {}
+            _ => (early, late) = (spins, late.filter(|late| *late > spins)),
+        }
+        spins = late.map_or(spins * 2, |late| early + (late - early) / 2);
         let known = ["-", "segment_already_open", "signer_replaced", "rotation_unfinished"];
         assert!(known.contains(&code.as_str()), "{opened}");
         met.insert(code);

@@ -87,7 +87,7 @@ fn a_segment_that_was_open_too_long_is_sealed_though_nobody_writes(backing: Back
     assert!(world.recorder().seal_due_segments().is_empty());
     let (count, since) = world.recorder().uncovered()[&tenant("a")];
     assert!(count == 2 && since < moment(BEGINNING + SECOND), "{count} since {since}");
-    world.clock.set(moment(BEGINNING + 60 * SECOND));
+    world.clock.set(moment(BEGINNING + 61 * SECOND));
     let sealed = world.recorder().seal_due_segments();
     assert_eq!(sealed.len(), 1);
     assert_eq!((&sealed[0].0, sealed[0].1.as_ref().unwrap().tree_size), (&tenant("a"), 2));
