@@ -7,7 +7,7 @@ use recorder_sidecar_api::header::{
 use recorder_sidecar_api::media::Media;
 use recorder_sidecar_api::parameter::{Parameter, ParameterKind};
 use recorder_sidecar_api::problem::{self, Code};
-use recorder_sidecar_api::route::{Access, Operation};
+use recorder_sidecar_api::route::{Access, FRAMING, Operation};
 use serde_json::{Map, Value, json};
 
 use crate::api::{self, Answer, described, name};
@@ -276,9 +276,11 @@ fn responses(operation: Operation) -> Value {
             .entry(operation.status_of(code).to_string())
             .or_insert_with(|| json!({ "description": "Refused.", "headers": response_headers() }));
         add_refusal_headers(response, code, operation);
-        match operation.is_otlp() {
-            true => add_status(response, code),
-            false => add_refusal(response, code),
+        if operation.is_otlp() {
+            add_status(response, code);
+        }
+        if !operation.is_otlp() || FRAMING.contains(&code) {
+            add_refusal(response, code);
         }
     }
     all.into()

@@ -50,17 +50,27 @@ impl Identity {
         value: impl Fn(&'static str) -> Option<&'a [u8]>,
     ) -> Result<Self, IdentityError> {
         let needed = |name| value(name).ok_or(IdentityError::Missing(name));
-        let tenant_id = std::str::from_utf8(needed(TENANT_ID)?).ok();
-        let tenant_id = tenant_id.and_then(|text| TenantId::new(text).ok());
-        let authn_method = std::str::from_utf8(needed(AUTHN_METHOD)?).ok();
-        let authn_method =
-            authn_method.filter(|text| text.len() <= AUTHN_METHOD_CHARS_MAX && is_token(text));
         Ok(Self {
-            tenant_id: tenant_id.ok_or(IdentityError::Tenant)?,
-            principal_id: name(PRINCIPAL_ID, needed(PRINCIPAL_ID)?)?,
-            authn_method: authn_method.ok_or(IdentityError::Method)?.to_owned(),
-            namespace: value(NAMESPACE).map(|value| name(NAMESPACE, value)).transpose()?,
+            tenant_id: tenant(needed(TENANT_ID)?)?,
+            principal_id: name(PRINCIPAL_ID, needed(PRINCIPAL_ID)?)?.to_owned(),
+            authn_method: authn_method(needed(AUTHN_METHOD)?)?.to_owned(),
+            namespace: namespace(value(NAMESPACE))?.map(str::to_owned),
         })
+    }
+
+    /// Looks at those headers that are there, where no identity is asked for: whoever says it in a wrong form is refused
+    /// everywhere alike.
+    ///
+    /// # Errors
+    ///
+    /// `IdentityError` names the first header that is not of its form.
+    pub fn check<'a>(
+        value: impl Fn(&'static str) -> Option<&'a [u8]>,
+    ) -> Result<(), IdentityError> {
+        value(TENANT_ID).map(tenant).transpose()?;
+        value(PRINCIPAL_ID).map(|value| name(PRINCIPAL_ID, value)).transpose()?;
+        value(AUTHN_METHOD).map(authn_method).transpose()?;
+        namespace(value(NAMESPACE)).map(drop)
     }
 
     /// The tenant that it acts for, and the only one.
@@ -69,11 +79,26 @@ impl Identity {
     }
 }
 
-fn name(header: &'static str, value: &[u8]) -> Result<String, IdentityError> {
+fn tenant(value: &[u8]) -> Result<TenantId, IdentityError> {
+    let text = std::str::from_utf8(value).ok();
+    text.and_then(|text| TenantId::new(text).ok()).ok_or(IdentityError::Tenant)
+}
+
+fn authn_method(value: &[u8]) -> Result<&str, IdentityError> {
+    let text = std::str::from_utf8(value).ok();
+    text.filter(|text| text.len() <= AUTHN_METHOD_CHARS_MAX && is_token(text))
+        .ok_or(IdentityError::Method)
+}
+
+fn namespace(value: Option<&[u8]>) -> Result<Option<&str>, IdentityError> {
+    value.map(|value| name(NAMESPACE, value)).transpose()
+}
+
+fn name<'a>(header: &'static str, value: &'a [u8]) -> Result<&'a str, IdentityError> {
     let is_name =
         (1..=PRINCIPAL_CHARS_MAX).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
     match std::str::from_utf8(value) {
-        Ok(text) if is_name => Ok(text.to_owned()),
+        Ok(text) if is_name => Ok(text),
         _ => Err(IdentityError::Name(header)),
     }
 }
@@ -94,9 +119,13 @@ mod tests {
         Identity::read(|name| value(name).map(|(_, value)| value.as_bytes()))
     }
 
+    /// Reads the whole with one value changed. Nobody asks for an identity, and the same is refused.
     fn with(changed: &str, value: &str) -> Result<Identity, IdentityError> {
         let other = |(name, old)| (name, if name == changed { value } else { old });
-        read(&WHOLE.iter().copied().map(other).collect::<Vec<_>>())
+        let outcome = read(&WHOLE.iter().copied().map(other).collect::<Vec<_>>());
+        let alone = Identity::check(|name| (name == changed).then_some(value.as_bytes()));
+        assert_eq!(outcome.as_ref().err(), alone.as_ref().err());
+        outcome
     }
 
     #[test]

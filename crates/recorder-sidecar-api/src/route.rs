@@ -149,8 +149,18 @@ const ALWAYS: &[Code] = &[
     Code::BadRequest,
     Code::ContentLengthInvalid,
     Code::HeaderTooLarge,
+    Code::IdempotencyKeyInvalid,
     Code::InternalError,
     Code::NotAcceptable,
+    Code::RequestTimeout,
+];
+
+/// What a request may be refused with before it has a route, in whatever form its route has answers: as a problem.
+pub const FRAMING: &[Code] = &[
+    Code::BadRequest,
+    Code::ContentLengthInvalid,
+    Code::HeaderTooLarge,
+    Code::IdempotencyKeyInvalid,
     Code::RequestTimeout,
 ];
 
@@ -227,7 +237,7 @@ impl Operation {
             codes.extend([Code::UnsupportedMediaType, Code::PayloadTooLarge]);
         }
         if self.needs_key() {
-            codes.extend([Code::IdempotencyKeyRequired, Code::IdempotencyKeyInvalid]);
+            codes.insert(Code::IdempotencyKeyRequired);
         }
         if self.is_governed() {
             codes.extend(GOVERNED);

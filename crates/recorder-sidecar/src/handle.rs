@@ -20,6 +20,7 @@ use recorder_sidecar_api::header::{
     CORRELATION_ID, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, LEGACY_CORRELATION_ID,
     SERVER_CORRELATION_ID, TENANT_ID, idempotency_key, is_correlation_id,
 };
+use recorder_sidecar_api::identity::Identity;
 use recorder_sidecar_api::media::{self, Media};
 use recorder_sidecar_api::problem::{Code, Problem};
 use recorder_sidecar_api::route::{Access, Method, Operation, Route};
@@ -204,6 +205,9 @@ async fn answer(
     otel::check_open(service, operation)?;
     let mut asked = agree(operation, &request)?;
     let Some(plane) = service.control_plane.as_ref().filter(|_| operation.is_governed()) else {
+        if operation.is_governed() {
+            check_identity(request.headers())?;
+        }
         return work(service, &connection.cut, operation, asked, request).await;
     };
     let governed = plane.govern(operation, id, request.headers())?;
@@ -252,6 +256,12 @@ fn no_route(methods: &[Method]) -> Refusal {
     let allow = names.join(", ");
     let detail = format!("the path takes {allow}");
     Refusal { allow: Some(allow), ..Refusal::new(Code::MethodNotAllowed, detail) }
+}
+
+/// Refuses headers of identity that are not of their form, though nobody asks for them.
+fn check_identity(headers: &HeaderMap) -> Result<(), Refusal> {
+    Identity::check(|name| headers.get(name).map(HeaderValue::as_bytes))
+        .map_err(|error| Refusal::new(Code::IdentityInvalid, error.to_string()))
 }
 
 /// Refuses a query where none is read: whoever sent it meant something by it.

@@ -618,10 +618,10 @@ fn many_at_once_are_all_asked_for_and_all_recorded() {
 }
 
 #[test]
-fn without_a_control_plane_nobody_looks_at_these_headers() {
+fn without_a_control_plane_nobody_asks_for_these_headers() {
     let place = Place::new();
     let sidecar = place.start("");
-    let sender = Sender::with("other", &[("X-Namespace", "a b")]);
+    let sender = Sender::with("other", &[("X-Namespace", "a/b")]);
     let mut client = sidecar.client();
     assert_eq!(sender.record(&mut client, "k", &body("acme", "a")).status, 201);
 }

@@ -53,6 +53,20 @@ fn paths_and_methods_are_exact() {
 }
 
 #[test]
+fn who_says_who_they_are_in_a_wrong_form_is_refused_though_nobody_asks() {
+    let place = Place::new();
+    let sidecar = place.start("");
+    let mut client = sidecar.client();
+    let mut ask = |path, header| client.request("GET", path, &[header], b"").unwrap();
+    assert_eq!(ask("/v1/config", ("x-tenant-id", "acme")).status, 200);
+    for header in [("x-tenant-id", ""), ("x-principal-id", "a b"), ("x-authn-method", "o/idc")] {
+        let refused = ask("/v1/config", header);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "identity_invalid"));
+        assert_eq!(ask("/health", header).status, 200, "probes look at nothing");
+    }
+}
+
+#[test]
 fn media_types_are_exact() {
     let place = Place::new();
     let sidecar = place.start("");
