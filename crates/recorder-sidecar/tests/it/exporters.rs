@@ -189,7 +189,12 @@ fn comes_while_nothing_can_be_recorded(application: &dyn Fn() -> Command, setup:
         true
     });
     run(&mut application(), &between.address, setup);
-    assert_eq!(*between.statuses.lock().unwrap(), [503, 200, 200, 200]);
+    // Exports that were under way together all hear of it.
+    let mut statuses = between.statuses.lock().unwrap().clone();
+    statuses.sort_unstable();
+    let taken = statuses.iter().filter(|status| **status == 200).count();
+    assert!(taken == 3 && statuses.len() > 3, "{statuses:?}");
+    assert!(statuses[3..].iter().all(|status| *status == 503), "{statuses:?}");
     assert_recorded(&sidecar, 1);
 }
 
