@@ -1,5 +1,6 @@
 //! Places that note a finding and that no bundle of the corpus reaches alone: each is named there, by its own words.
 
+use recorder_envelope::bundle::archive::Method;
 use recorder_envelope::bundle::layout;
 use recorder_verify::{FindingCode as F, VerifyOptions, verify};
 use serde_json::json;
@@ -7,10 +8,11 @@ use serde_json::json;
 use crate::corpus::case::{GENESIS_1, LINES, LINES_1, signed, two_segments, whole};
 use crate::forge::bundle::{Bundle, Members};
 use crate::forge::draft::segment_id;
+use crate::forge::zip::{Entry, Field, Zip};
 
 /// What is found, by code and place, with its detail.
-fn found(members: &Members) -> Vec<(F, String, String)> {
-    let report = verify(&members.archive(), &VerifyOptions::default(), &mut |_| {}).unwrap();
+fn found(archive: &[u8]) -> Vec<(F, String, String)> {
+    let report = verify(&archive, &VerifyOptions::default(), &mut |_| {}).unwrap();
     let told = |finding: &recorder_verify::Finding| {
         (finding.code(), finding.place().to_string(), finding.detail().to_owned())
     };
@@ -18,7 +20,11 @@ fn found(members: &Members) -> Vec<(F, String, String)> {
 }
 
 fn check(members: &Members, code: F, place: &str, detail: &str) {
-    let all = found(members);
+    check_archive(&members.archive(), code, place, detail);
+}
+
+fn check_archive(archive: &[u8], code: F, place: &str, detail: &str) {
+    let all = found(archive);
     let is_there = all
         .iter()
         .any(|(found, at, about)| *found == code && at == place && about.starts_with(detail));
@@ -86,4 +92,36 @@ fn a_line_that_is_longer_than_any() {
     let members = changed(|bundle| *bundle.bytes_mut(LINES) = vec![b'x'; (8 << 20) + 1]);
     let place = format!("{LINES}:1");
     check(&members, F::LineTooLong, &place, "the rest of the part was not read");
+}
+
+/// A good archive with the headers of its second member changed: what the first begins with tells archives apart.
+fn headed(change: impl FnOnce(&mut Entry)) -> (String, Vec<u8>) {
+    let members = whole(&signed()).members();
+    let mut zip = Zip::of(&members);
+    change(&mut zip.entries[1]);
+    (members.0[1].name.clone(), zip.bytes())
+}
+
+#[test]
+fn a_directory_entry_that_does_not_begin_as_one() {
+    let (_, archive) = headed(|entry| entry.central.as_mut().unwrap()[0] = b'p');
+    let detail = "an entry does not begin as one";
+    check_archive(&archive, F::ArchiveDirectoryInvalid, "bundle", detail);
+}
+
+#[test]
+fn a_member_without_a_local_header() {
+    let (name, archive) = headed(|entry| entry.local[0] = b'p');
+    let detail = "no local header where the directory says";
+    check_archive(&archive, F::ArchiveNotContiguous, &name, detail);
+}
+
+#[test]
+fn a_stored_member_of_two_sizes() {
+    let (name, archive) = headed(|entry| {
+        *entry = Entry::with_data("a", Method::Stored, b"two", b"two".to_vec());
+        entry.patch(Field::Size, &[2, 0, 0, 0]);
+    });
+    assert_ne!(name, "a");
+    check_archive(&archive, F::ArchiveDirectoryInvalid, "a", "a stored member states two sizes");
 }
