@@ -14,4 +14,5 @@ mod protobuf;
 mod redaction;
 mod sdk;
 mod support;
+mod tools;
 mod vectors;

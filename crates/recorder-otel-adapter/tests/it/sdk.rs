@@ -4,37 +4,14 @@
 //! test says so and ends.
 #![expect(clippy::disallowed_methods, reason = "reads what the SDKs of a test wrote")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use recorder_envelope::adapter::Policy;
 use recorder_otel_adapter::{Coding, Encoding};
 
 use crate::support::{map, strict};
-
-/// An empty folder below the build's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Runs a step that may be impossible here; whether it was done.
-fn prepared(step: &mut Command) -> bool {
-    let done = step.output();
-    let succeeded = done.as_ref().is_ok_and(|output| output.status.success());
-    if !succeeded {
-        let why = done.map_or_else(
-            |error| error.to_string(),
-            |output| {
-                String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("").to_owned()
-            },
-        );
-        println!("SKIPPED: {step:?} is not possible here: {why}");
-    }
-    succeeded
-}
+use crate::tools::{folder, prepared};
 
 fn run(step: &mut Command) {
     let output = step.output().unwrap();

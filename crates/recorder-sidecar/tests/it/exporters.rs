@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,32 +15,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use crate::sidecar::{Place, Sidecar, TOKEN};
+use crate::tools::{folder, prepared};
 
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
-
-/// An empty folder below the build's own.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-/// Runs a step that may be impossible here; whether it was done.
-fn prepared(step: &mut Command) -> bool {
-    let done = step.output();
-    let succeeded = done.as_ref().is_ok_and(|output| output.status.success());
-    if !succeeded {
-        let why = done.map_or_else(
-            |error| error.to_string(),
-            |output| {
-                String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("").to_owned()
-            },
-        );
-        println!("SKIPPED: {step:?} is not possible here: {why}");
-    }
-    succeeded
-}
 
 /// What stands between an exporter and the sidecar, and decides after each answer whether the exporter gets it.
 struct Between {

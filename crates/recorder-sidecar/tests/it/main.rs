@@ -29,3 +29,5 @@ mod storage;
 mod supervision;
 mod targets;
 mod tls;
+#[path = "../../../recorder-otel-adapter/tests/it/tools.rs"]
+mod tools;
