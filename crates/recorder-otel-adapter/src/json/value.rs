@@ -151,11 +151,15 @@ impl<'s> Values<'s> {
                 out.extend_from_slice(rendered);
                 return Ok(());
             }
-            let (value_start, out_start, notes) = (cursor.position(), out.len(), self.notes);
+            let (value_start, out_start) = (cursor.position(), out.len());
+            // Noted apart: what the record says already must not hide that this value says it too.
+            let before = std::mem::take(&mut self.notes);
             self.valued(cursor, list, depth, fate, out)?;
+            let noted = std::mem::replace(&mut self.notes, before);
+            self.notes.merge(noted);
             if cursor.take(b"}") {
                 out.push(b'}');
-                if let Some(slot) = slot.filter(|_| self.notes == notes) {
+                if let Some(slot) = slot.filter(|_| noted == Notes::default()) {
                     let rendered = out.get(out_start..).unwrap_or_default();
                     self.renderer.keys.keep(slot, cursor.since(value_start), rendered);
                 }

@@ -158,6 +158,19 @@ fn accepted_and_rejected_are_what_came_in_for_every_mixture() {
     }
 }
 
+#[test]
+fn a_value_that_is_odd_is_noted_in_each_record_that_has_it() {
+    let odd = |key: &str| format!(r#"{{"key":"{key}","value":{{"doubleValue":null}}}}"#);
+    let with = |list: &str| span(&format!(r#","attributes":[{list}]"#));
+    // The second of the first record adds nothing to its notes; in the second record it stands alone.
+    let together = [with(&format!("{},{}", odd("a"), odd("b"))), with(&odd("b"))];
+    let outcome = lenient(&traces(&together));
+    for event in &outcome.events {
+        assert_eq!(payload(event)["notes"], serde_json::json!(["double_unset"]));
+    }
+    assert_eq!(outcome.events.len(), 2);
+}
+
 /// Attributes that come again and again, in spellings that do and do not repeat: good, secret, odd and wrong ones.
 fn attributes() -> impl Strategy<Value = Vec<String>> {
     let key = prop::sample::select(vec![
