@@ -3,6 +3,7 @@
 //! Floor and candidate take turns in slices of some seconds, in both orders; only ratios of one round are formed.
 //! The floor of a recorded request is the same request in the name of another recorder: the same process routes,
 //! authenticates, reads and parses it, and answers that it is not for it.
+#![expect(clippy::disallowed_methods, reason = "copies a store of its own")]
 
 use std::path::PathBuf;
 
@@ -273,10 +274,10 @@ fn query(session: &Session, sizes: &Sizes) -> anyhow::Result<Row> {
     let directory = scratch(session)?;
     let place = directory.path().join("query");
     std::fs::create_dir_all(&place)?;
-    std::fs::copy(
-        session.data.store(Signing::Checkpoints, sizes.stored)?,
-        place.join("recorder.db"),
-    )?;
+    let database = place.join("recorder.db");
+    std::fs::copy(session.data.store(Signing::Checkpoints, sizes.stored)?, &database)?;
+    // Or the first commit of the service would wait until all of the copy is on the disk.
+    std::fs::File::open(&database)?.sync_all()?;
     let server = Server::start(&place, "")?;
     let writes = Load { measured_ms: sizes.query_ms + 2000, ..server.load(Traffic::Record, 16, 1) };
     let writes = server::start(&Load { pace: Pace::Rate(4000.0), ..writes })?;
