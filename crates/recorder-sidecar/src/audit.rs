@@ -190,7 +190,7 @@ impl Audit {
             run(&mut journal, &noted, &shared);
             journal
         };
-        let thread = std::thread::Builder::new().name("recorder-sidecar-audit".to_owned());
+        let thread = std::thread::Builder::new().name("sidecar-audit".to_owned());
         let thread = Mutex::new(Some(thread.spawn(run)?));
         Ok(Self { notes, reloads, counts, thread })
     }

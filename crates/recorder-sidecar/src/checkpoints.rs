@@ -55,8 +55,7 @@ impl Checkpoints {
                 }
             }
         };
-        let thread =
-            std::thread::Builder::new().name("recorder-sidecar-signer".to_owned()).spawn(run)?;
+        let thread = std::thread::Builder::new().name("sidecar-signer".to_owned()).spawn(run)?;
         Ok(Self { stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
     }
 

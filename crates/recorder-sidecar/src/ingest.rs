@@ -15,6 +15,7 @@ use std::time::Duration;
 use recorder::{AppendError, Receipt, Recorder, Request};
 use recorder_core::identity::TenantId;
 use recorder_sidecar_api::audit::TENANT;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -184,7 +185,7 @@ pub(crate) struct Ingest {
 }
 
 impl Ingest {
-    /// Starts the thread that writes to `recorder`, whose database stands at `database`.
+    /// Starts the thread that writes to `recorder`, whose database stands at `database`, and answers in `runtime`.
     ///
     /// # Errors
     ///
@@ -194,13 +195,14 @@ impl Ingest {
         database: Option<Database>,
         bounds: Bounds,
         tenants: BTreeSet<TenantId>,
+        runtime: Handle,
     ) -> std::io::Result<Self> {
         let (queue, jobs) = sync_channel(bounds.queue_capacity);
         let observed = Arc::new(Observed::default());
-        let mut writer =
-            Writer { recorder, database, bounds, tenants, observed: Arc::clone(&observed) };
+        let own = Arc::clone(&observed);
+        let mut writer = Writer { recorder, database, bounds, tenants, observed: own, runtime };
         let thread = std::thread::Builder::new()
-            .name("recorder-sidecar-writer".to_owned())
+            .name("sidecar-writer".to_owned())
             .spawn(move || writer.run(&jobs))?;
         Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), observed })
     }
@@ -299,6 +301,8 @@ struct Writer {
     /// Streams that are recorded here.
     tenants: BTreeSet<TenantId>,
     observed: Arc<Observed>,
+    /// Where those who wait are woken.
+    runtime: Handle,
 }
 
 impl Writer {
@@ -350,10 +354,15 @@ impl Writer {
         let outcomes = self.recorder.append_requests(requests);
         self.observed.commit_micros.observe_since(began);
         self.observed.batch_envelopes.observe(envelopes as u64);
+        let mut settled = Vec::with_capacity(answers.len());
         for ((sender, tenant_id), outcome) in answers.into_iter().zip(outcomes) {
             self.observe(&tenant_id, &outcome, began);
-            answer(sender, outcome.map_err(IngestError::Append));
+            settled.push((sender, outcome.map_err(IngestError::Append)));
         }
+        // To wake many from outside the runtime takes this thread longer than to wake one that wakes the others.
+        self.runtime.spawn(async move {
+            settled.into_iter().for_each(|(sender, outcome)| answer(sender, outcome));
+        });
     }
 
     fn observe(
@@ -453,7 +462,9 @@ mod tests {
             batch_bytes_max: 1000,
             streams_max: 10,
         };
-        let ingest = Ingest::start(Arc::new(recorder), None, bounds, BTreeSet::new()).unwrap();
+        let ingest =
+            Ingest::start(Arc::new(recorder), None, bounds, BTreeSet::new(), Handle::current())
+                .unwrap();
         assert!(!ingest.observed().latched.load(Ordering::Acquire));
         let answer = ingest.record(request(), 0).await;
         assert!(matches!(answer, Err(IngestError::Lost)), "{answer:?}");

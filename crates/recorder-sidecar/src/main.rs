@@ -139,6 +139,6 @@ fn serve(path: &std::path::Path, check: bool, options: StartOptions) -> Result<(
     log::report_panics(config.logging());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let service = Arc::new(Service::start(config, options)?);
+    let service = Arc::new(Service::start(config, options, runtime.handle())?);
     runtime.block_on(listen::run(service))
 }

@@ -15,6 +15,7 @@ use recorder_envelope::segment::SealReason;
 use recorder_sidecar_config::Config;
 use recorder_sidecar_config::config::{self, LogLevel, SignerSettings};
 use recorder_store::{ReadError, SqliteOptions, SqliteStore, Store, Synchronous};
+use tokio::runtime::Handle;
 
 use crate::admission::Admission;
 use crate::audit::{self, Audit, Journal, Parts, Started, Stopped};
@@ -59,12 +60,16 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Opens the database, records the start, and starts the threads.
+    /// Opens the database, records the start, and starts the threads, which answer in `runtime`.
     ///
     /// # Errors
     ///
     /// What prevents it, in words.
-    pub(crate) fn start(mut config: Config, options: StartOptions) -> Result<Self, String> {
+    pub(crate) fn start(
+        mut config: Config,
+        options: StartOptions,
+        runtime: &Handle,
+    ) -> Result<Self, String> {
         let signer = config.take_signer();
         let doors = Doors::open(&config)?;
         let path = config.storage().path.clone();
@@ -75,7 +80,7 @@ impl Service {
             signer.as_ref().map(|signer| Duration::from_millis(signer.checkpoint_interval_ms));
         let recorder = Arc::new(open_recorder(&config, store, signer, options.adopt_head)?);
         let tenants = clients(&recorder).map_err(|error| error.to_string())?;
-        let ingest = start_ingest(&config, &recorder, &database, tenants.clone())?;
+        let ingest = start_ingest(&config, &recorder, &database, tenants.clone(), runtime)?;
         let log = Log::new(config.logging());
         let observed = Arc::clone(ingest.observed());
         note_uncovered(&recorder, &observed);
@@ -200,6 +205,7 @@ fn start_ingest(
     recorder: &Arc<Recorder>,
     database: &Database,
     tenants: BTreeSet<TenantId>,
+    runtime: &Handle,
 ) -> Result<Ingest, String> {
     let settings = config.ingest();
     let bounds = Bounds {
@@ -208,7 +214,8 @@ fn start_ingest(
         batch_bytes_max: settings.batch_max_bytes,
         streams_max: settings.max_streams,
     };
-    Ingest::start(Arc::clone(recorder), Some(database.clone()), bounds, tenants)
+    let (recorder, database) = (Arc::clone(recorder), Some(database.clone()));
+    Ingest::start(recorder, database, bounds, tenants, runtime.clone())
         .map_err(|error| error.to_string())
 }
 
