@@ -7,6 +7,7 @@
     reason = "tests set up files and read them back, and their helpers fail like tests"
 )]
 
+mod adapter_pages;
 mod assurance;
 mod attack;
 mod bundles;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Run, Sandbox};
 
 /// So many runs of two frames each, on one connection.
-fn stream(runs: u64) -> Vec<String> {
+pub(super) fn stream(runs: u64) -> Vec<String> {
     (0..2 * runs)
         .map(|index| {
             let phase = if index % 2 == 0 { "start" } else { "end" };
@@ -19,7 +19,7 @@ fn stream(runs: u64) -> Vec<String> {
         .collect()
 }
 
-fn text(lines: &[String]) -> String {
+pub(super) fn text(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

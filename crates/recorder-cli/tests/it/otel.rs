@@ -13,7 +13,7 @@ fn body() -> &'static str {
     include_str!("../../../../examples/agent-trace/trace.otlp.jsonl").lines().next().unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
