@@ -7,7 +7,7 @@
 use recorder_core::hash::{KeyId, SealHash};
 use recorder_core::identity::{RecorderId, StreamId, TenantId, is_forbidden};
 use recorder_core::signature::Signature;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::envelope::POSITION_MAX;
 use crate::json::JsonLimits;
@@ -120,18 +120,13 @@ struct Payload {
     new_public_key: Box<str>,
     old_key_id: KeyId,
     predecessor_seal_hash: SealHash,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::present", skip_serializing_if = "Option::is_none")]
     proof_new: Option<Signature>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::present", skip_serializing_if = "Option::is_none")]
     proof_old: Option<Signature>,
     reason: Box<str>,
     recorder_id: RecorderId,
     tenant_id: TenantId,
-}
-
-// A member is there with a value or not there at all; `null` is neither.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Signature>, D::Error> {
-    Signature::deserialize(deserializer).map(Some)
 }
 
 impl RotationTerms {

@@ -92,11 +92,19 @@ pub enum EventTypeSelector {
 pub struct RangeOf<T: Ord + Copy>(Range<T>);
 
 #[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
 struct RangeObject<T> {
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default = "none",
+        deserialize_with = "wire::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     from: Option<T>,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default = "none",
+        deserialize_with = "wire::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     to: Option<T>,
 }
 
@@ -242,6 +250,9 @@ mod tests {
             "{}",
             r#"{"positions":{"from":9,"to":9}}"#,
             r#"{"positions":{}}"#,
+            r#"{"positions":{"from":null,"to":5}}"#,
+            r#"{"positions":{"from":5,"to":null}}"#,
+            r#"{"claimed_time":{"from":null,"to":"2026-01-01T00:00:00Z"}}"#,
             r#"{"positions":{"from":1,"until":2}}"#,
             r#"{"trace":{"trace_id":""}}"#,
             r#"{"trace":{"trace_id":"a","x":1}}"#,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::json::{JsonLimits, StrictError, ToCanonicalError, from_strict, to_canonical};
 use crate::signing::{PublicKey, PublicKeyError};
+use crate::wire;
 
 /// The largest position that a trust root may name: 2⁵³, which every JSON reader holds exactly.
 pub const TRUSTED_POSITION_MAX: u64 = 1 << 53;
@@ -280,7 +281,7 @@ struct File {
     #[serde(rename = "type")]
     file_type: FileType,
     keys: Vec<FileKey>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::present", skip_serializing_if = "Option::is_none")]
     witness_policy: Option<String>,
 }
 
@@ -296,9 +297,9 @@ struct FileKey {
     key_id: KeyId,
     public_key: String,
     streams: Vec<FileStream>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::present", skip_serializing_if = "Option::is_none")]
     valid_from_position: Option<u64>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::present", skip_serializing_if = "Option::is_none")]
     valid_until_position: Option<u64>,
     status: KeyStatus,
 }
@@ -339,13 +340,6 @@ impl<'de> Deserialize<'de> for FileStream {
 enum Wildcard {
     #[serde(rename = "*")]
     All,
-}
-
-// A member is there with a value or not there at all; `null` is neither.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 impl TryFrom<FileKey> for TrustedKey {

@@ -39,6 +39,15 @@ where
     Option::deserialize(deserializer)
 }
 
+/// Reads a member that is there with a value or not there at all: `null` is neither.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// The JCS bytes of one of the format's own objects.
 #[expect(
     clippy::expect_used,
