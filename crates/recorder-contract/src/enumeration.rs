@@ -46,7 +46,7 @@ pub(crate) fn verdicts() -> Vec<String> {
 }
 
 pub(crate) fn not_ready() -> Vec<String> {
-    words!(NotReady: StorageUnavailable, WriterLatched, EnterpriseUnavailable, RequestCapacityExhausted, ShuttingDown)
+    words!(NotReady: StorageUnavailable, WriterLatched, SignerStopped, EnterpriseUnavailable, RequestCapacityExhausted, ShuttingDown)
 }
 
 pub(crate) fn boundaries() -> Vec<String> {

@@ -101,7 +101,8 @@ events! {
         ("config_sha256", "SHA-256 of the settings in effect: what `GET /v1/config` gives, canonical by RFC 8785."),
         ("config_sha256_before", "The same, of the start before."),
     ];
-    Reloaded = "system.sidecar.reloaded" Counted "SIGHUP: the token and the TLS files were read again." &[
+    Reloaded = "system.sidecar.reloaded" Counted "SIGHUP: the token, the TLS files and what the control plane is asked with were read again." &[
+        ("control_plane", "The last time: `replaced`, `failed`, or `absent` where none is asked."),
         ("count", "How often since the event of this type before."),
         ("failures", "Files that could not be read, all times together."),
         ("tls", "The last time: `replaced`, `failed`, or `absent` where there is no TLS."),

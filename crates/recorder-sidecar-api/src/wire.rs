@@ -389,6 +389,8 @@ pub enum NotReady {
     StorageUnavailable,
     /// The writer stopped.
     WriterLatched,
+    /// Nobody signs and seals any more.
+    SignerStopped,
     /// The control plane does not answer.
     EnterpriseUnavailable,
     /// No request can be admitted.

@@ -103,9 +103,17 @@ pub(crate) struct Reloads {
     pub(crate) failures: u64,
     pub(crate) token: FileOutcome,
     pub(crate) tls: FileOutcome,
+    pub(crate) control_plane: FileOutcome,
 }
 
 impl Reloads {
+    /// One time, and what became of the files then.
+    pub(crate) fn once(token: FileOutcome, tls: FileOutcome, control_plane: FileOutcome) -> Self {
+        let files = [token, tls, control_plane];
+        let failures = files.iter().filter(|outcome| **outcome == FileOutcome::Failed).count();
+        Self { count: 1, failures: failures as u64, token, tls, control_plane }
+    }
+
     /// These, and then `later`.
     pub(crate) fn and(self, later: Self) -> Self {
         match later.count {
@@ -210,11 +218,9 @@ impl Audit {
     }
 
     /// Notes that files were read again. A flood of other notes does not keep this one out.
-    pub(crate) fn reloaded(&self, token: FileOutcome, tls: FileOutcome) {
-        let is_failed = |outcome: &&FileOutcome| **outcome == FileOutcome::Failed;
-        let failures = [token, tls].iter().filter(is_failed).count() as u64;
+    pub(crate) fn reloaded(&self, once: Reloads) {
         let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
-        *reloads = reloads.and(Reloads { count: 1, failures, token, tls });
+        *reloads = reloads.and(once);
         // Where there is no room the thread is awake anyway.
         let _ = self.notes.try_send(Note::Look);
     }

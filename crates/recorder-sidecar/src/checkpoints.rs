@@ -3,6 +3,7 @@
 //! What was recorded since the last checkpoint is covered by no signature: the interval is the most that a thief of the
 //! disk can take back. A stream that could not be signed is tried again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -23,6 +24,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Checkpoints {
     stop: Mutex<Option<SyncSender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -38,7 +40,8 @@ impl Checkpoints {
         log: Log,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
-        let keeper = Keeper { recorder, observed, log };
+        let has_failed = Arc::new(AtomicBool::new(false));
+        let keeper = Keeper { recorder, observed, log, has_failed: Arc::clone(&has_failed) };
         let run = move || {
             let mut next = interval.map(|interval| Instant::now() + interval);
             let wait = |next: Option<Instant>| {
@@ -56,7 +59,12 @@ impl Checkpoints {
             }
         };
         let thread = std::thread::Builder::new().name("sidecar-signer".to_owned()).spawn(run)?;
-        Ok(Self { stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)), has_failed })
+    }
+
+    /// Whether the thread has panicked, and nobody signs and seals any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Acquire)
     }
 
     /// Stops the thread and waits for it.
@@ -73,6 +81,7 @@ struct Keeper {
     recorder: Arc<Recorder>,
     observed: Arc<Observed>,
     log: Log,
+    has_failed: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -102,10 +111,63 @@ impl Keeper {
         if let SealError::Append(append) = error
             && stops_the_writer(append)
         {
-            self.observed.latched.store(true, std::sync::atomic::Ordering::Release);
+            self.observed.latched.store(true, Ordering::Release);
         }
         let members =
             [("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())];
         self.log.write(LogLevel::Error, event, &members);
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.has_failed.store(true, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recorder::RecorderConfig;
+    use recorder::clock::{Clock, SystemClock};
+    use recorder::ids::SeededIds;
+    use recorder_core::time::RecordedAt;
+    use recorder_store::MemoryStore;
+
+    use super::*;
+    use crate::ingest::tests::request;
+
+    /// Runs until it is broken.
+    #[derive(Default)]
+    struct Breakable(AtomicBool);
+
+    impl Clock for Breakable {
+        fn now(&self) -> RecordedAt {
+            assert!(!self.0.load(Ordering::Acquire), "the clock is broken");
+            SystemClock.now()
+        }
+    }
+
+    #[test]
+    fn a_thread_that_panicked_says_that_nobody_signs_any_more() {
+        let clock = Arc::new(Breakable::default());
+        let config = RecorderConfig::new("sidecar:test".parse().unwrap());
+        let (store, ids) = (Arc::new(MemoryStore::default()), Arc::new(SeededIds::new(1)));
+        let recorder = Recorder::open(store, config, Arc::clone(&clock) as _, ids, None).unwrap();
+        recorder.append_requests(vec![request()]).remove(0).unwrap();
+        let interval = Some(Duration::from_millis(1));
+        let checkpoints = Checkpoints::start(
+            Arc::new(recorder),
+            Arc::default(),
+            interval,
+            crate::log::tests::log(),
+        );
+        let checkpoints = checkpoints.unwrap();
+        assert!(!checkpoints.has_failed());
+        clock.0.store(true, Ordering::Release);
+        let thread = checkpoints.thread.lock().unwrap().take().unwrap();
+        assert!(thread.join().is_err());
+        assert!(checkpoints.has_failed());
     }
 }

@@ -418,7 +418,7 @@ fn answer(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use recorder::clock::Clock;
     use recorder::ids::SeededIds;
     use recorder::{RecorderConfig, Submission};
@@ -436,7 +436,7 @@ mod tests {
         }
     }
 
-    fn request() -> Request {
+    pub(crate) fn request() -> Request {
         let draft = Draft::parse(
             br#"{"envelope_id":"01936b2e-7c00-7abc-8def-000000000001","claimed_time":"2026-11-22T00:00:00Z",
             "payload_salt":"00000000000000000000000000000000","event_type":"a","actor_id":"a",

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-use crate::audit::{FileOutcome, Peer, Stopped};
+use crate::audit::{FileOutcome, Peer, Reloads, Stopped};
 use crate::control_plane::CALLS_MAX;
 use crate::gate::{Gate, HEAD_TIMEOUT, Refusal};
 use crate::handle::{Connection, handle};
@@ -52,13 +52,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The TLS settings in force; none for plain TCP.
 type Tls = Option<Arc<RwLock<Arc<ServerConfig>>>>;
 
-/// Listens, serves, and returns when everything has been answered.
+/// SIGHUP, from now on. Before anybody asks for it, it ends the process, which whoever reloads a service that is still
+/// starting does not mean.
+///
+/// # Errors
+///
+/// What the system says.
+pub(crate) fn reload_signal() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Listens, serves, and returns when everything has been answered. On `reload_signal` files are read again.
 ///
 /// # Errors
 ///
 /// What prevented listening, in words.
-pub(crate) async fn run(service: Arc<Service>) -> Result<(), String> {
-    let signals = Signals::new().map_err(|error| error.to_string())?;
+pub(crate) async fn run(service: Arc<Service>, reload_signal: Signal) -> Result<(), String> {
+    let signals = Signals::new(reload_signal).map_err(|error| error.to_string())?;
     let room = Room::new(service.control_plane.is_some());
     let (drain, draining) = watch::channel(false);
     let tls: Tls = service
@@ -364,11 +374,11 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new(reload: Signal) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            reload: signal(SignalKind::hangup())?,
+            reload,
         })
     }
 
@@ -391,6 +401,7 @@ fn reload(service: &Service, tls: &Tls) {
         FileOutcome::Failed
     };
     let (mut of_token, mut of_tls) = (FileOutcome::Absent, FileOutcome::Absent);
+    let mut of_control_plane = FileOutcome::Absent;
     if let (Some(tokens), Some(settings)) = (&service.tokens, service.config.token()) {
         of_token = match Token::read(&settings.path) {
             Ok(token) if tokens.replace(&token) => FileOutcome::Replaced,
@@ -398,10 +409,11 @@ fn reload(service: &Service, tls: &Tls) {
             Err(error) => failed("token", error.to_string()),
         };
     }
-    if let (Some(plane), Some(settings)) = (&service.control_plane, service.config.enterprise())
-        && let Err(error) = plane.reload(settings)
-    {
-        failed("control_plane", error);
+    if let (Some(plane), Some(settings)) = (&service.control_plane, service.config.enterprise()) {
+        of_control_plane = match plane.reload(settings) {
+            Ok(()) => FileOutcome::Replaced,
+            Err(error) => failed("control_plane", error),
+        };
     }
     let files = service.config.tcp().and_then(|tcp| tcp.tls.as_ref()).map(|tls| &tls.files);
     if let (Some(current), Some(files)) = (tls, files) {
@@ -413,6 +425,6 @@ fn reload(service: &Service, tls: &Tls) {
             Err(error) => failed("tls", error.to_string()),
         };
     }
-    service.audit.reloaded(of_token, of_tls);
+    service.audit.reloaded(Reloads::once(of_token, of_tls, of_control_plane));
     service.log.write(LogLevel::Info, "reloaded", &[]);
 }

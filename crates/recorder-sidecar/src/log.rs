@@ -1,13 +1,41 @@
 //! The log: one line an event on standard error, with names, counts and ids; never a payload, never a secret.
+//!
+//! A thread of its own writes it: somebody who stops reading it holds up no request. Lines that it cannot take meanwhile
+//! are counted, and the count is the next line.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use recorder::clock::{Clock as _, SystemClock};
 use recorder_core::identity::is_forbidden;
 use recorder_sidecar_config::config::{LogLevel, LoggingSettings};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+/// Lines that wait to be written.
+const LINES_MAX: usize = 4096;
+
+/// How long the end of the process waits for lines to be written, and how often it looks.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+const END_PAUSE: Duration = Duration::from_millis(5);
+
+/// The way to the thread that writes; nobody writes before it has started but who has an event.
+static WRITER: OnceLock<SyncSender<Item>> = OnceLock::new();
+
+/// Lines that found no room on the way.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// What the thread is given.
+enum Item {
+    Line(String),
+    /// Dropped when everything before it is written.
+    End(SyncSender<()>),
+}
 
 /// Where events go.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +60,14 @@ impl Log {
         if !self.takes(level) {
             return;
         }
+        let line = self.line(level, event, members);
+        let Some(writer) = WRITER.get() else { return print(&line) };
+        if writer.try_send(Item::Line(line)).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn line(&self, level: LogLevel, event: &str, members: &[(&str, Value)]) -> String {
         let now = SystemClock.now();
         let line = if self.is_json {
             let mut line = Map::new();
@@ -46,9 +82,64 @@ impl Log {
                 members.iter().map(|(name, value)| format!(" {name}={value}")).collect();
             format!("{now} {} {event}{}", name(level), members.concat())
         };
-        let line = visible(&line);
-        // Nobody is left to tell when standard error is gone.
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        match visible(&line) {
+            Cow::Owned(escaped) => escaped,
+            Cow::Borrowed(_) => line,
+        }
+    }
+
+    /// Has lines written by a thread of their own, up to the end of what is returned.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(crate) fn start(self) -> std::io::Result<Started> {
+        let (writer, items) = sync_channel(LINES_MAX);
+        let run = move || self.print_all(&items);
+        std::thread::Builder::new().name("sidecar-log".to_owned()).spawn(run)?;
+        // There is one process, and it starts once.
+        let _ = WRITER.set(writer);
+        Ok(Started)
+    }
+
+    fn print_all(self, items: &Receiver<Item>) {
+        for item in items {
+            let lost = LOST.swap(0, Ordering::Relaxed);
+            if lost > 0 && self.takes(LogLevel::Warn) {
+                print(&self.line(LogLevel::Warn, "log_lines_lost", &[("count", lost.into())]));
+            }
+            match item {
+                Item::Line(line) => print(&line),
+                Item::End(done) => drop(done),
+            }
+        }
+    }
+}
+
+fn print(line: &str) {
+    // Nobody is left to tell when standard error is gone.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A log whose lines a thread writes. Its end waits for them, but not for ever.
+#[must_use = "lines that wait are lost with the process"]
+pub(crate) struct Started;
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let Some(writer) = WRITER.get() else { return };
+        let until = Instant::now() + END_TIMEOUT;
+        let (done, ended) = sync_channel(0);
+        let mut end = Item::End(done);
+        while let Err(TrySendError::Full(back)) = writer.try_send(end) {
+            if Instant::now() >= until {
+                return;
+            }
+            end = back;
+            std::thread::sleep(END_PAUSE);
+        }
+        // It ends without a word, or it takes too long.
+        let _ = ended.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -91,8 +182,17 @@ fn name(level: LogLevel) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use recorder_sidecar_config::Config;
+
     use super::*;
+
+    /// As the defaults say.
+    pub(crate) fn log() -> Log {
+        let text = "config_version = 1\n[storage]\npath = \"a\"\nhead_guard_path = \"b\"\n[security]\nmode = \"open\"\n[signer]\nenabled = false\n";
+        let config = Config::parse(text, std::path::Path::new("/nowhere")).unwrap();
+        Log::new(config.logging())
+    }
 
     #[test]
     fn no_text_makes_a_second_line_or_turns_one_around() {

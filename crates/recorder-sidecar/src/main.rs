@@ -137,8 +137,10 @@ fn serve(path: &std::path::Path, check: bool, options: StartOptions) -> Result<(
         return Ok(());
     }
     log::report_panics(config.logging());
+    let _log = log::Log::new(config.logging()).start().map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
+    let reload_signal = runtime.block_on(async { listen::reload_signal() });
     let service = Arc::new(Service::start(config, options, runtime.handle())?);
-    runtime.block_on(listen::run(service))
+    runtime.block_on(listen::run(service, reload_signal.map_err(|error| error.to_string())?))
 }

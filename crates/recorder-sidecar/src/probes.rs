@@ -40,6 +40,9 @@ async fn reasons(service: &Arc<Service>) -> Vec<NotReady> {
     if service.ingest.observed().latched.load(Ordering::Acquire) {
         reasons.push(NotReady::WriterLatched);
     }
+    if service.checkpoints.has_failed() {
+        reasons.push(NotReady::SignerStopped);
+    }
     if service.config.probes().asks_enterprise
         && let Some(plane) = &service.control_plane
         && !plane.is_healthy().await

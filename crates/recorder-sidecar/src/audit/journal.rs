@@ -279,9 +279,10 @@ impl Journal {
     /// What waits and is due.
     fn draft(&self, is_due: impl Fn(Event, &[Instant]) -> bool) -> Batch {
         let mut batch = Batch::default();
-        let Reloads { count, failures, token, tls } = self.reloads;
+        let Reloads { count, failures, token, tls, control_plane } = self.reloads;
         let reloaded = json!({
-            "count": count, "failures": failures, "tls": tls.name(), "token": token.name(),
+            "control_plane": control_plane.name(), "count": count, "failures": failures,
+            "tls": tls.name(), "token": token.name(),
         });
         let Steps { count: steps, behind_ms } = self.steps;
         let clock = json!({ "behind_ms": behind_ms, "count": steps, "found": "while_running" });
@@ -400,7 +401,6 @@ mod tests {
     use recorder::clock::FixedClock;
     use recorder::ids::SeededIds;
     use recorder::{AutoSeal, RecorderConfig};
-    use recorder_sidecar_config::config::Config;
     use recorder_store::MemoryStore;
 
     use super::*;
@@ -420,12 +420,6 @@ mod tests {
         RecordedAt::from_nanoseconds(BEGINNING + second * SECOND).unwrap()
     }
 
-    fn log() -> Log {
-        let text = "config_version = 1\n[storage]\npath = \"a\"\nhead_guard_path = \"b\"\n[security]\nmode = \"open\"\n[signer]\nenabled = false\n";
-        let config = Config::parse(text, std::path::Path::new("/nowhere")).unwrap();
-        Log::new(config.logging())
-    }
-
     fn world() -> World {
         let clock = Arc::new(FixedClock::new(moment(0), 0));
         let mut config = RecorderConfig::new("sidecar:test".parse().unwrap());
@@ -435,7 +429,12 @@ mod tests {
         let recorder = Recorder::open(store, config, clock.clone(), ids, None).unwrap();
         let recorder = Arc::new(recorder);
         let observed = Arc::<Observed>::default();
-        let parts = Parts { recorder: Arc::clone(&recorder), database: None, observed, log: log() };
+        let parts = Parts {
+            recorder: Arc::clone(&recorder),
+            database: None,
+            observed,
+            log: crate::log::tests::log(),
+        };
         let started = Started { adopt_head: false, settings: json!({}) };
         let journal = Journal::open(parts, &started, []).unwrap();
         World { clock, recorder, journal, begin: Instant::now() + Duration::from_secs(1) }

@@ -21,7 +21,7 @@ use crate::client::{Client, PATIENCE};
 use crate::sidecar::{Place, Sidecar, TOKEN, binary, body, envelope};
 
 /// What is recorded of `event`: the payloads, which hold what the table says and nothing else.
-fn payloads(client: &mut Client, event: Event) -> Vec<Value> {
+pub(crate) fn payloads(client: &mut Client, event: Event) -> Vec<Value> {
     let query = json!({
         "tenant_id": "system",
         "recorder_id": "sidecar:test",
@@ -50,7 +50,7 @@ fn types(client: &mut Client) -> Vec<String> {
 }
 
 /// Asks until `found` finds something.
-fn wait_until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         if let Some(found) = found() {
@@ -212,7 +212,9 @@ fn files_that_are_read_again_are_recorded_whatever_came_of_it() {
     sidecar.wait_for("reloaded");
     let mut client = sidecar.client();
     let first = wait_until("the envelope", || payloads(&mut client, Event::Reloaded).pop());
-    let expected = json!({ "count": 1, "failures": 0, "tls": "absent", "token": "replaced" });
+    let expected = json!({
+        "control_plane": "absent", "count": 1, "failures": 0, "tls": "absent", "token": "replaced",
+    });
     assert_eq!(first, expected);
     for outcome in ["unchanged", "failed"] {
         if outcome == "failed" {

@@ -1,9 +1,11 @@
 //! A sidecar under a control plane that is honest, lies, hangs or dies: whatever is not a clear yes is a no.
 
+use recorder_sidecar_api::audit::Event;
 use recorder_sidecar_api::route::Operation;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::audit::payloads;
 use crate::client::Answer;
 use crate::plane::{PLANE_TOKEN, Plane, Sender};
 use crate::sidecar::{Place, Sidecar, TOKEN, body};
@@ -514,6 +516,13 @@ fn the_token_for_the_control_plane_is_read_again_and_never_shown() {
     governed.sidecar.signal(Signal::HUP);
     assert_eq!(governed.sidecar.wait_for("reload_failed")["file"], "control_plane");
     assert_eq!(governed.record("l").status, 201);
+    // Both times are in the evidence.
+    let Governed { place, sidecar, .. } = governed;
+    assert!(sidecar.stop().success());
+    let recorded = payloads(&mut place.start("").client(), Event::Reloaded);
+    let outcomes = recorded.iter().map(|payload| payload["control_plane"].as_str().unwrap());
+    assert!(outcomes.eq(["replaced", "failed"]), "{recorded:?}");
+    assert_eq!(recorded.last().unwrap()["failures"], 1);
 }
 
 #[test]

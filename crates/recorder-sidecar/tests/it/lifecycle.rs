@@ -5,6 +5,7 @@ use std::process::Output;
 
 use rustix::process::Signal;
 
+use crate::audit::wait_until;
 use crate::sidecar::{Place, Sidecar, binary, body};
 
 fn refused(place: &Place, more: &str, flags: &[&str]) -> String {
@@ -136,4 +137,33 @@ fn the_health_check_asks_over_tcp_and_unix_sockets() {
     assert!(sidecar.stop().success());
     assert!(!ask(&["--url", &format!("http://{address}/ready")]));
     assert!(!ask(&["--unix-socket", socket.to_str().unwrap()]));
+}
+
+/// Whether a process does something of its own when SIGHUP comes.
+fn catches_reload(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let caught = caught.map(|digits| u64::from_str_radix(digits.trim(), 16).unwrap());
+    caught.is_some_and(|caught| caught & 1 << (Signal::HUP.as_raw() - 1) != 0)
+}
+
+#[test]
+fn a_reload_while_it_starts_does_not_end_it() {
+    let place = Place::new();
+    assert!(place.start("").stop().success());
+    // Somebody else writes to its database, and it waits for that.
+    let other = rusqlite::Connection::open(place.path("recorder.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let said = std::fs::File::create(place.path("stderr")).unwrap();
+    let config = place.configure("storage.sqlite_busy_timeout_ms = 60000\n");
+    let mut child = binary().arg("--config").arg(config).stderr(said).spawn().unwrap();
+    wait_until("the signal's handler", || catches_reload(child.id()).then_some(()));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::HUP).unwrap();
+    let said = || std::fs::read_to_string(place.path("stderr")).unwrap();
+    assert!(!said().contains("listening"), "{}", said());
+    other.execute_batch("ROLLBACK").unwrap();
+    wait_until("the reload", || said().contains("\"reloaded\"").then_some(()));
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
 }

@@ -1,6 +1,8 @@
 //! The log at its most verbose: every request is found by its ids, no secret and no payload is in it, and no text of
 //! somebody else's makes a line of its own.
 
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::time::Instant;
@@ -228,4 +230,39 @@ fn no_name_makes_a_line_of_its_own_or_turns_one_around() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn whoever_stops_reading_the_log_holds_nobody_up_and_is_told_how_many_lines_were_lost() {
+    let place = Place::new();
+    let config = place.configure("logging.level = \"debug\"\n");
+    let mut command = binary();
+    command.arg("--config").arg(config).arg("--create");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next()?.unwrap()).ok();
+    let listening = std::iter::from_fn(&mut next).find(|line| line["event"] == "listening");
+    let stream = TcpStream::connect(listening.unwrap()["tcp"].as_str().unwrap()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut client = Client::new(stream, Some(TOKEN));
+    let mut answer = || assert_eq!(client.get("/health").status, 200);
+    // More than the pipe and those who wait for it can hold.
+    let many = 8000;
+    (0..many).for_each(|_| answer());
+    let reader = std::thread::spawn(move || {
+        let lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        lines.collect::<Vec<_>>()
+    });
+    answer();
+    drop(client);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    let said = reader.join().unwrap();
+    let (lost, whole): (Vec<_>, Vec<_>) =
+        said.iter().partition(|line| line["event"] == "log_lines_lost");
+    let lost = lost.iter().map(|line| line["count"].as_u64().unwrap()).sum::<u64>();
+    assert!(lost > 0, "{} lines, none lost", whole.len());
+    // Each request has a line, and the end of the process has two.
+    assert_eq!(whole.len() as u64 + lost, many + 1 + 2);
 }

@@ -210,6 +210,7 @@ class NotReady(StrEnum):
 
     STORAGE_UNAVAILABLE = "storage_unavailable"
     WRITER_LATCHED = "writer_latched"
+    SIGNER_STOPPED = "signer_stopped"
     ENTERPRISE_UNAVAILABLE = "enterprise_unavailable"
     REQUEST_CAPACITY_EXHAUSTED = "request_capacity_exhausted"
     SHUTTING_DOWN = "shutting_down"
