@@ -6,6 +6,7 @@ mod any_bytes;
 mod captures;
 mod cases;
 mod contract;
+mod encodings;
 mod fuzz_corpus;
 mod hostile;
 mod mapping;
