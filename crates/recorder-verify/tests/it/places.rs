@@ -5,8 +5,11 @@ use recorder_envelope::bundle::layout;
 use recorder_verify::{FindingCode as F, VerifyOptions, verify};
 use serde_json::json;
 
-use crate::corpus::case::{GENESIS_1, LINES, LINES_1, signed, two_segments, whole};
-use crate::forge::bundle::{Bundle, Members};
+use crate::corpus::case::{
+    GENESIS_1, LINES, LINES_1, SEAL_1, partial, signed, split, two_segments, whole,
+    with_attachments,
+};
+use crate::forge::bundle::{Bundle, Members, Selection};
 use crate::forge::draft::segment_id;
 use crate::forge::zip::{Entry, Field, Zip};
 
@@ -50,6 +53,8 @@ fn a_segment_that_is_empty_by_its_numbers_and_one_by_its_parts() {
     check(&stated, F::SegmentEmpty, "segment 1", detail);
     let taken = changed(|bundle| bundle.remove(LINES_1));
     check(&taken, F::SegmentEmpty, "segment 1", "the bundle holds no envelope of it");
+    let none = changed(|bundle| bundle.manifest["segments"][1]["envelope_count"] = json!(0));
+    check(&none, F::SegmentEmpty, "segment 1", detail);
 }
 
 #[test]
@@ -118,10 +123,156 @@ fn a_member_without_a_local_header() {
 
 #[test]
 fn a_stored_member_of_two_sizes() {
-    let (name, archive) = headed(|entry| {
-        *entry = Entry::with_data("a", Method::Stored, b"two", b"two".to_vec());
-        entry.patch(Field::Size, &[2, 0, 0, 0]);
+    for size_bytes in [2, 4] {
+        let (name, archive) = headed(|entry| {
+            *entry = Entry::with_data("a", Method::Stored, b"two", b"two".to_vec());
+            entry.patch(Field::Size, &[size_bytes, 0, 0, 0]);
+        });
+        assert_ne!(name, "a");
+        let detail = "a stored member states two sizes";
+        check_archive(&archive, F::ArchiveDirectoryInvalid, "a", detail);
+    }
+}
+
+#[test]
+fn more_members_than_there_is_room_for_before_the_directory_and_in_it() {
+    let detail = "more members than the file has room for";
+    let mut directory = whole(&signed()).members().zip();
+    directory.end = |end| {
+        end[8] += 30;
+        end[10] += 30;
+    };
+    check_archive(&directory.bytes(), F::ArchiveDirectoryInvalid, "bundle", detail);
+    let member = |name: &str| Entry::with_data(name, Method::Stored, b"", Vec::new());
+    let mut before = whole(&signed()).members().zip();
+    before.entries = vec![member("a"), Entry { local: Vec::new(), ..member("b") }];
+    check_archive(&before.bytes(), F::ArchiveDirectoryInvalid, "bundle", detail);
+}
+
+/// A bundle with a part of each kind.
+fn of_all_kinds() -> Bundle {
+    let bundle = Bundle::of(&with_attachments(), &Selection::positions(&[(1, 3)]));
+    let kinds = ["checkpoint", "README", "genesis", "seal", "envelopes", "proofs", "attachments"];
+    assert!(kinds.iter().all(|kind| bundle.parts.iter().any(|part| part.name.contains(kind))));
+    bundle
+}
+
+#[test]
+fn a_member_of_any_kind_whose_bytes_have_another_checksum() {
+    let members = of_all_kinds().members();
+    for (index, member) in members.0.iter().enumerate() {
+        let mut zip = members.zip();
+        zip.entries[index].patch(Field::Crc32, &[0; 4]);
+        check_archive(&zip.bytes(), F::MemberCrc, &member.name, "the bytes do not have");
+    }
+}
+
+#[test]
+fn a_part_of_any_kind_whose_bytes_have_another_hash_than_is_stated() {
+    let bundle = of_all_kinds();
+    for (index, part) in bundle.parts.iter().enumerate() {
+        let mut members = bundle.members();
+        members.edit_manifest(&bundle.signer, |manifest| {
+            manifest["parts"][index]["sha256"] = json!("0".repeat(64));
+        });
+        check(&members, F::PartHashMismatch, &part.name, "the bytes have hash");
+    }
+}
+
+#[test]
+fn nothing_is_said_of_what_follows_a_part_that_ends_before_its_time() {
+    let members = whole(&signed()).members();
+    let mut zip = members.zip();
+    zip.entries[members.index(LINES)].patch(Field::Crc32, &[0; 4]);
+    let damaged = found(&zip.bytes());
+    let long = changed(|bundle| {
+        let lines = bundle.bytes_mut(LINES_1);
+        lines.truncate(lines.iter().position(|byte| *byte == b'\n').unwrap() + 1);
+        lines.extend(vec![b'x'; (8 << 20) + 1]);
     });
-    assert_ne!(name, "a");
-    check_archive(&archive, F::ArchiveDirectoryInvalid, "a", "a stored member states two sizes");
+    for all in [damaged, found(&long.archive())] {
+        let unsaid = [F::ChainHeadMismatch, F::GapAnchorMissing];
+        assert!(all.iter().all(|(code, ..)| !unsaid.contains(code)), "{all:?}");
+    }
+}
+
+#[test]
+fn a_part_of_as_many_lines_as_there_may_be_and_of_one_more() {
+    for (count, is_there) in [(4_096, false), (4_097, true)] {
+        let members = changed(|bundle| *bundle.bytes_mut(LINES) = b"x\n".repeat(count));
+        let report = verify(&members.archive(), &VerifyOptions::default(), &mut |_| {}).unwrap();
+        assert_eq!(report.finding_counts().contains_key(&F::PartLineCount), is_there, "{count}");
+    }
+}
+
+#[test]
+fn a_link_after_a_segment_whose_last_line_cannot_be_read() {
+    let members = changed(|bundle| {
+        let lines = bundle.bytes_mut(LINES);
+        lines.truncate(lines.len() - 10);
+        bundle.edit_lines(LINES_1, |lines| lines[0]["chain_hash"] = json!("0".repeat(64)));
+    });
+    let detail = "the chain hash does not follow";
+    check(&members, F::ChainHashMismatch, "segment 1, sequence 0", detail);
+}
+
+#[test]
+fn parts_that_are_larger_than_any() {
+    for (part, code) in [
+        (GENESIS_1, F::GenesisInvalid),
+        (SEAL_1, F::SealInvalid),
+        (layout::CHECKPOINT, F::CheckpointMalformed),
+    ] {
+        let members = changed(|bundle| bundle.bytes_mut(part).resize(70_000, b' '));
+        check(&members, code, part, "larger than any");
+    }
+    let mut members = whole(&signed()).members();
+    members.bytes_mut(layout::MANIFEST_DSSE).resize(70_000, b' ');
+    let detail = "larger than any signature of this manifest";
+    check(&members, F::ManifestSignatureMalformed, layout::MANIFEST_DSSE, detail);
+}
+
+#[test]
+fn attachments_of_fewer_bytes_than_stated() {
+    let mut bundle = whole(&with_attachments());
+    let name = bundle.parts.last().unwrap().name.clone();
+    bundle.bytes_mut(&name).pop();
+    let place = "manifest.json attachments[1]";
+    check(&bundle.members(), F::AttachmentSizeMismatch, place, "its bytes have another size");
+}
+
+#[test]
+fn proofs_that_nothing_needs_are_told_by_their_lines() {
+    let mut bundle = partial();
+    bundle.edit_lines(layout::PROOFS, |lines| {
+        let mut gap = lines[2].clone();
+        gap["after_sequence"] = json!(7);
+        lines.insert(3, gap);
+        let mut path = lines.last().unwrap().clone();
+        path["position"] = json!(6);
+        lines.push(path);
+    });
+    let members = bundle.members();
+    let at = |line: u64| format!("{}:{line}", layout::PROOFS);
+    check(&members, F::GapAnchorUnneeded, &at(4), "no envelopes are left out there");
+    check(&members, F::InclusionUnneeded, &at(8), "no run of included envelopes");
+}
+
+#[test]
+fn a_link_after_a_part_whose_last_line_cannot_be_read() {
+    let mut bundle = split(&whole(&signed()), "segments/000000/envelopes-000001.jsonl");
+    let lines = bundle.bytes_mut(LINES);
+    lines.truncate(lines.len() - 10);
+    let all = found(&bundle.members().archive());
+    let unsaid = [F::GapAnchorMissing, F::SequenceMismatch, F::ChainHashMismatch];
+    assert!(all.iter().all(|(code, ..)| !unsaid.contains(code)), "{all:?}");
+}
+
+#[test]
+fn more_envelopes_than_stated_and_fewer() {
+    for stated in [3, 5] {
+        let members = changed(|bundle| bundle.manifest["envelope_count"] = json!(stated));
+        let detail = format!("4 found, {stated} stated");
+        check(&members, F::EnvelopeCountMismatch, "manifest.json", &detail);
+    }
 }

@@ -28,6 +28,12 @@ fn roots() -> Vec<Case> {
     smaller.manifest["tree_size"] = 3.into();
     vec![
         Case::reject(
+            "open-segment-ends-before-its-log",
+            F::TreeSizeMismatch,
+            "An insider calls an open segment complete with its first three of five envelopes; the checkpoint is genuine.",
+            &shortened().members(),
+        ),
+        Case::reject(
             "manifest-root-edited",
             F::CheckpointMismatch,
             "The manifest states another root than the checkpoint.",
@@ -53,6 +59,18 @@ fn roots() -> Vec<Case> {
             &smaller.members(),
         ),
     ]
+}
+
+/// The first three of five envelopes of an open segment, of which the manifest says that there are no others.
+fn shortened() -> Bundle {
+    let mut log = Log::open(SigningPromise::Checkpoints, vec![Draft::range(0..5)]);
+    let mut bundle = Bundle::of(&log, &Selection::positions(&[(0, 3)]));
+    let segment = &mut bundle.manifest["segments"][0];
+    segment["envelope_count"] = 3.into();
+    segment["chain_head"] = json!(log.envelope(2).chain_hash);
+    segment["complete"] = true.into();
+    bundle.edit_lines(layout::PROOFS, |lines| lines.retain(|line| line["kind"] == "inclusion"));
+    bundle
 }
 
 /// `partial` with its proofs changed, signed by an insider.
@@ -214,7 +232,18 @@ fn heads() -> Vec<Case> {
     forked.envelope(0).payload.as_mut().unwrap().payload = canonical_payload(&payload);
     forked.recompute(Recompute::RealKey);
     let part = Bundle::of(&longer, &Selection::positions(&[(0, 3)]));
+    let five = Log::sealed(promise, vec![Draft::range(0..5)]);
+    let mut other = Log::open(promise, vec![Draft::range(0..3)]);
+    other.envelope(2).payload.as_mut().unwrap().payload = canonical_payload(&payload);
+    other.recompute(Recompute::RealKey);
     vec![
+        Case::reject(
+            "fork-shown-within-a-part",
+            F::KnownHeadMismatch,
+            "The log forked: within its one segment it has another root than the head that the auditor knows.",
+            &whole(&five).members(),
+        )
+        .knowing(&other),
         Case::reject(
             "old-copy-shown",
             F::KnownHeadAhead,

@@ -4,7 +4,7 @@ use recorder_envelope::bundle::layout;
 use recorder_envelope::segment::SigningPromise;
 use recorder_verify::FindingCode;
 
-use crate::forge::bundle::{Bundle, Members, Selection};
+use crate::forge::bundle::{Bundle, Members, Part, Selection};
 use crate::forge::draft::{Draft, attachment};
 use crate::forge::log::Log;
 
@@ -183,6 +183,18 @@ pub(crate) fn whole(log: &Log) -> Bundle {
 /// The bundle of positions 2 to 3 and 5 of `seven`.
 pub(crate) fn partial() -> Bundle {
     Bundle::of(&seven(), &Selection::positions(&[(2, 4), (5, 6)]))
+}
+
+/// A bundle with the last envelope of its first segment in a part of its own, of this name.
+pub(crate) fn split(bundle: &Bundle, name: &str) -> Bundle {
+    let mut bundle = bundle.clone();
+    let at = bundle.parts.iter().position(|part| part.name == LINES).unwrap();
+    let text = String::from_utf8(bundle.parts[at].bytes.clone()).unwrap();
+    let (first, last) = text.trim_end().rsplit_once('\n').unwrap();
+    bundle.parts[at].bytes = format!("{first}\n").into_bytes();
+    let part = Part { name: name.to_owned(), bytes: format!("{last}\n").into_bytes() };
+    bundle.parts.insert(at + 1, part);
+    bundle
 }
 
 /// Replaces the first occurrence of `from`.

@@ -584,6 +584,18 @@ fn documents() -> Vec<Case> {
             redocumented(&attached, |value| value["parts"][&name] = "-_==".into()),
         ),
         (
+            "document-with-a-long-name",
+            F::MemberName,
+            "The name of a part has 256 bytes.",
+            redocumented(&honest, |value| value["parts"]["n".repeat(256)] = "".into()),
+        ),
+        (
+            "document-with-a-name-beyond-ascii",
+            F::MemberName,
+            "The name of a part holds an accent.",
+            redocumented(&honest, |value| value["parts"]["not\u{e9}.txt"] = "".into()),
+        ),
+        (
             "document-truncated",
             F::DocumentInvalid,
             "A document lacks its last byte.",

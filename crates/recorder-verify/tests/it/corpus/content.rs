@@ -488,7 +488,16 @@ fn parents() -> Vec<Case> {
         vec![vec![Draft::new(0), Draft::new(1).after(&[0])]],
     ));
     present.manifest["omitted_parent_ids"] = json!([envelope_id(0)]);
+    let drafts = vec![Draft::new(1), Draft::new(2).after(&[1]), Draft::new(3).after(&[0])];
+    let mut concealed = whole(&Log::sealed(SigningPromise::Checkpoints, vec![drafts]));
+    concealed.manifest["omitted_parent_ids"] = json!([]);
     vec![
+        Case::reject(
+            "omitted-parent-concealed-behind-another",
+            F::ParentUnlisted,
+            "One envelope names a parent that is there, the next one a parent that is missing from omitted_parent_ids.",
+            &concealed.members(),
+        ),
         Case::reject(
             "omitted-parent-concealed",
             F::ParentUnlisted,

@@ -1,14 +1,16 @@
 //! What the manifest says of the bundle, and attachments.
 
+use recorder_envelope::attachment::Attachment;
 use recorder_envelope::bundle::layout;
+use recorder_envelope::segment::SigningPromise;
 use recorder_verify::FindingCode as F;
 use serde_json::{Value, json};
 
 use super::case::{
-    Case, LINES, Outcome, partial, replace, signed, two_segments, whole, with_attachments,
+    Case, LINES, Outcome, partial, replace, signed, split, two_segments, whole, with_attachments,
 };
 use crate::forge::bundle::{Bundle, ManifestSigner, Members, Part, Selection, sign_manifest};
-use crate::forge::draft::{attachment, segment_id};
+use crate::forge::draft::{Draft, attachment, segment_id};
 use crate::forge::keys::Holder;
 use crate::forge::log::Log;
 
@@ -250,6 +252,12 @@ fn parts() -> Vec<Case> {
             &reordered.members(),
         ),
         Case::reject(
+            "part-of-envelopes-under-another-segment",
+            F::PartList,
+            "The second part of a segment's envelopes is named as one of the segment after it.",
+            &split(&whole(&signed()), "segments/000001/envelopes-000001.jsonl").members(),
+        ),
+        Case::reject(
             "part-number-skips",
             F::PartList,
             "The first part of envelopes is numbered as the second.",
@@ -348,6 +356,22 @@ fn relisted(change: impl FnOnce(&mut Vec<Value>)) -> Bundle {
     bundle
 }
 
+/// A bundle that lists one attachment with two types, with that list changed.
+fn of_two_types(change: impl FnOnce(&mut Vec<Value>)) -> Bundle {
+    let typed = |media: &str| {
+        Attachment::new(media.parse().unwrap(), attachment("first").bytes().to_vec()).unwrap()
+    };
+    let drafts = vec![
+        Draft::new(0).attach(vec![typed("text/markdown")]),
+        Draft::new(1).attach(vec![typed("text/plain")]),
+    ];
+    let mut bundle = whole(&Log::sealed(SigningPromise::Checkpoints, vec![drafts]));
+    let list = bundle.manifest["attachments"].as_array_mut().unwrap();
+    assert_eq!(list.len(), 2);
+    change(list);
+    bundle
+}
+
 /// `with_attachments` with a reference of its first envelope changed and everything recomputed by an insider.
 fn referring(change: impl FnOnce(&mut Log)) -> Members {
     let mut log = with_attachments();
@@ -426,6 +450,18 @@ fn attachment_lists() -> Vec<Case> {
             F::AttachmentListInvalid,
             "The manifest lists an attachment twice.",
             &relisted(|list| list.insert(1, list[0].clone())).members(),
+        ),
+        Case::reject(
+            "attachment-of-two-sizes",
+            F::AttachmentListInvalid,
+            "The manifest states two sizes of an attachment, one with each of its types.",
+            &of_two_types(|list| list[1]["size_bytes"] = 9.into()).members(),
+        ),
+        Case::reject(
+            "attachment-withheld-and-not",
+            F::AttachmentListInvalid,
+            "The manifest calls an attachment withheld with one of its types and present with the other.",
+            &of_two_types(|list| list[1]["withheld"] = true.into()).members(),
         ),
         Case::reject(
             "attachment-reference-edited",

@@ -136,6 +136,22 @@ fn glass() -> Log {
     log
 }
 
+/// A log with an envelope after its first rotation, in the same segment, and another rotation after that.
+fn followed_within() -> Log {
+    let promise = SigningPromise::Checkpoints;
+    let mut log = rotated(promise, vec![Turn::honest(FIRST)]);
+    log.segments.truncate(1);
+    let before = log.last_segment().seal.as_ref().unwrap().seal.hash();
+    log.record(promise, vec![event(2, FIRST.payload(before)), Draft::new(3)]);
+    log.last_segment().seal.as_mut().unwrap().seal.reason = SealReason::KeyRotation;
+    log.recompute_chain();
+    let before = log.last_segment().seal.as_ref().unwrap().seal.hash();
+    let second = Rotation { effective_position: 4, ..SECOND };
+    log.record(promise, vec![event(4, second.payload(before))]);
+    sign(&mut log, &[Holder::Recorder, Holder::RecorderNext, Holder::RecorderLast]);
+    log
+}
+
 /// Bundles with rotations that must verify.
 pub(crate) fn valid_cases() -> Vec<Case> {
     let of =
@@ -175,6 +191,40 @@ pub(crate) fn valid_cases() -> Vec<Case> {
         )
         .trust(Some("recorder-next")),
         Case::valid(
+            "rotation-after-one-that-is-left-out",
+            "Of two rotations the first is not in the bundle; the trust root names the key that it brought in.",
+            &of(
+                &rotated(SigningPromise::Checkpoints, vec![Turn::honest(FIRST), Turn::honest(SECOND)]),
+                &[(0, 2), (3, 4)],
+            ),
+        )
+        .trust(Some("recorder-rotated")),
+        Case::valid(
+            "rotation-after-one-that-is-withheld",
+            "The payload of the first of two rotations is withheld; the trust root names the key that it brought in.",
+            &Bundle::of(
+                &rotated(
+                    SigningPromise::Checkpoints,
+                    vec![Turn::honest(FIRST), Turn::honest(SECOND)],
+                ),
+                &Selection::everything().without_payloads(&[2]),
+            )
+            .members(),
+        )
+        .trust(Some("recorder-rotated")),
+        Case::valid(
+            "rotation-after-one-of-whose-segment-the-rest-is-there",
+            "The first of two rotations is left out, and the envelope after it is there.",
+            &of(&followed_within(), &[(0, 2), (3, 5)]),
+        )
+        .trust(Some("recorder-rotated")),
+        Case::valid(
+            "rotation-break-glass-seen-alone",
+            "From a break-glass rotation on; the trust root names the new key.",
+            &of(&glass(), &[(2, 3)]),
+        )
+        .trust(Some("recorder-and-next")),
+        Case::valid(
             "rotation-break-glass",
             "The old key was lost: the new one, which the trust root names, sealed.",
             &whole(&glass()).members(),
@@ -210,7 +260,27 @@ fn keys() -> Vec<Case> {
     let withheld = Bundle::of(&followed(), &Selection::everything().without_payloads(&[2]));
     let mut leaked = glass();
     sign_segment(&mut leaked, 1, Holder::Recorder);
+    let third = Rotation {
+        old: Holder::RecorderLast,
+        new: Holder::OtherRecorder,
+        epoch: 3,
+        effective_position: 4,
+    };
+    let turns = [FIRST, SECOND, third].map(Turn::honest).into();
+    let thrice = rotated(SigningPromise::Checkpoints, turns);
     vec![
+        Case::reject(
+            "old-key-after-a-withheld-rotation",
+            F::KeyNotForPosition,
+            "The old key seals after a rotation of which the payload is withheld.",
+            &Bundle::of(&outdated, &Selection::everything().without_payloads(&[2])).members(),
+        ),
+        Case::reject(
+            "rotation-by-a-key-that-came-unseen",
+            F::KeyUnknown,
+            "Of three rotations the second is left out: nothing vouches for the key that the third one replaces.",
+            &Bundle::of(&thrice, &Selection::positions(&[(0, 3), (4, 5)])).members(),
+        ),
         Case::reject(
             "rotation-by-stolen-key",
             F::KeyCompromised,
@@ -410,7 +480,15 @@ fn places() -> Vec<Case> {
     let late = Rotation { effective_position: 3, ..FIRST };
     second.record(promise, vec![Draft::new(2), event(3, late.payload(before))]);
     sign(&mut second, &[Holder::Recorder, Holder::RecorderNext]);
+    let mut behind = rotated(promise, vec![Turn::honest(FIRST)]);
+    behind.segments.truncate(1);
+    let again = Rotation { effective_position: 3, ..SECOND };
+    let two = vec![event(2, FIRST.payload(before)), event(3, again.payload(before))];
+    behind.record(promise, two);
+    sign(&mut behind, &[Holder::Recorder, Holder::RecorderNext]);
     let first = Log::sealed(promise, vec![vec![event(0, FIRST.payload(before)), Draft::new(1)]]);
+    let mut third_key = glass();
+    sign_segment(&mut third_key, 0, Holder::RecorderLast);
     let mut sealed_by_new = rotated(promise, vec![Turn::honest(FIRST)]);
     sign_segment(&mut sealed_by_new, 0, Holder::RecorderNext);
     let reject = |name, description, log: &Log| {
@@ -423,7 +501,17 @@ fn places() -> Vec<Case> {
             &manual,
         ),
         reject("rotation-in-mid-segment", "The rotation is the second envelope.", &second),
+        reject(
+            "rotation-behind-a-rotation",
+            "A segment begins with a rotation, and a second one follows at once.",
+            &behind,
+        ),
         reject("rotation-in-the-first-segment", "The rotation begins the stream.", &first),
+        reject(
+            "rotation-break-glass-after-a-seal-by-a-third-key",
+            "The segment before a break-glass rotation is sealed by neither of its keys.",
+            &third_key,
+        ),
         reject(
             "rotation-after-a-seal-by-the-new-key",
             "The new key sealed the segment before its own rotation.",
@@ -442,7 +530,20 @@ fn orders() -> Vec<Case> {
     let mut revived = rotated(SigningPromise::Checkpoints, vec![Turn::honest(FIRST), outdated]);
     sign_segment(&mut revived, 1, Holder::Recorder);
     let back = Rotation { new: Holder::Recorder, ..SECOND };
+    let third = Rotation {
+        old: Holder::RecorderLast,
+        new: Holder::OtherRecorder,
+        epoch: 1,
+        effective_position: 4,
+    };
+    let turns = [FIRST, SECOND, third].map(Turn::honest).into();
+    let falling = rotated(SigningPromise::Checkpoints, turns);
     vec![
+        reject(
+            "rotation-epoch-repeated-after-a-gap",
+            "Of three rotations the second is left out, and the third says that it is the first.",
+            Bundle::of(&falling, &Selection::positions(&[(0, 3), (4, 5)])).members(),
+        ),
         reject(
             "rotation-epoch-skipped",
             "The first rotation says that it is the second.",

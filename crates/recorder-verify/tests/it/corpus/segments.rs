@@ -403,6 +403,8 @@ fn seal_parts() -> Vec<Case> {
     unsealed.manifest["segments"][0]["seal_hash"] = Value::Null;
     let mut unstated = whole(&signed());
     unstated.manifest["segments"][0]["seal_hash"] = Value::Null;
+    let mut earlier = whole(&two_segments());
+    earlier.manifest["segments"][0]["seal_hash"] = Value::Null;
     vec![
         Case::reject(
             "seal-removed",
@@ -431,6 +433,12 @@ fn seal_parts() -> Vec<Case> {
             F::SealHashMismatch,
             "A seal is there, and the manifest says that the segment is open.",
             &unstated.members(),
+        ),
+        Case::reject(
+            "seal-of-an-earlier-segment-not-stated",
+            F::SealHashMismatch,
+            "The seal of a segment that another one follows is there, and the manifest says that it is open.",
+            &earlier.members(),
         ),
         Case::reject(
             "seal-reason-edited",

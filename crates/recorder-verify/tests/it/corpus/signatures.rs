@@ -129,6 +129,16 @@ fn manifests() -> Vec<Case> {
             &redsse(|dsse| dsse["comment"] = "approved".into()),
         ),
         Case::reject(
+            "manifest-signature-not-canonical",
+            F::ManifestSignatureMalformed,
+            "The DSSE envelope ends with a line feed.",
+            &{
+                let mut members = whole(&signed()).members();
+                members.bytes_mut(layout::MANIFEST_DSSE).push(b'\n');
+                members
+            },
+        ),
+        Case::reject(
             "manifest-signed-by-unknown-key",
             F::KeyUnknown,
             "The manifest is signed by a key that the trust root does not hold.",

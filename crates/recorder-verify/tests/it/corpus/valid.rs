@@ -1,23 +1,23 @@
 //! Bundles that must verify.
 
 use recorder_envelope::attachment::Attachment;
-use recorder_envelope::checkpoint::cosign;
+use recorder_envelope::checkpoint::{self, Checkpoint, cosign};
 use recorder_envelope::preimage;
 use recorder_envelope::segment::SigningPromise;
 use serde_json::{Value, json};
 
 use super::case::{
-    Case, Outcome, partial, seven, signed, signed_envelopes, two_segments, unsigned, whole,
+    Case, Outcome, partial, seven, signed, signed_envelopes, split, two_segments, unsigned, whole,
     with_attachments,
 };
-use crate::forge::bundle::{Bundle, Selection};
+use crate::forge::bundle::{Bundle, ManifestSigner, Selection};
 use crate::forge::draft::{BEGIN_SECONDS, Draft, attachment, segment_id};
 use crate::forge::keys::Holder;
 use crate::forge::log::Log;
 
 /// Every bundle that must verify.
 pub(crate) fn cases() -> Vec<Case> {
-    [logs(), selections(), contents(), attachments(), auditors(), documents()]
+    [logs(), selections(), contents(), attachments(), auditors(), signers(), documents()]
         .into_iter()
         .flatten()
         .collect()
@@ -52,6 +52,18 @@ fn logs() -> Vec<Case> {
         )
         .trust(None)
         .outcome(Outcome::Warned),
+        Case::valid(
+            "open-unsigned",
+            "The last segment is still open; nobody signs anything.",
+            &whole(&Log::open(SigningPromise::None, vec![Draft::range(0..3)])).members(),
+        )
+        .trust(None)
+        .outcome(Outcome::Warned),
+        Case::valid(
+            "parts-of-few-envelopes",
+            "The envelopes of a segment are in two parts, neither of them full.",
+            &split(&whole(&signed()), "segments/000000/envelopes-000001.jsonl").members(),
+        ),
         Case::valid(
             "signed-without-trust-root",
             "Everything is signed, and no trust root says by whom.",
@@ -318,7 +330,57 @@ fn auditors() -> Vec<Case> {
     let mut other = signed();
     other.stream.tenant_id = "another".parse().unwrap();
     other.finish();
+    let mut renamed = signed();
+    let name = checkpoint::origin("another.example", &renamed.stream);
+    let renamed_head = Checkpoint::new(name, renamed.tree_size, renamed.root).unwrap();
+    renamed.checkpoint = Some(renamed_head.sign(&Holder::Recorder.key()).unwrap().render());
+    let mut nothing = Log::new(SigningPromise::Checkpoints);
+    nothing.finish();
+    let promise = SigningPromise::Checkpoints;
+    let five = Log::sealed(promise, vec![Draft::range(0..5)]);
+    let first_three = Log::open(promise, vec![Draft::range(0..3)]);
+    let first_four = Log::open(promise, vec![Draft::range(0..4)]);
+    let gapped = Bundle::of(&five, &Selection::positions(&[(0, 2), (3, 5)]));
     vec![
+        Case::valid(
+            "known-head-equal-to-that-of-a-selection",
+            "The auditor knows the head of the log of which the bundle is a selection.",
+            &partial().members(),
+        )
+        .knowing(&seven()),
+        Case::valid(
+            "known-head-within-a-part",
+            "The auditor knows the log when its one segment was open and shorter.",
+            &whole(&five).members(),
+        )
+        .knowing(&first_three),
+        Case::valid(
+            "known-head-of-nothing",
+            "The auditor knows the log from before its first envelope.",
+            &whole(&signed()).members(),
+        )
+        .knowing(&nothing),
+        Case::valid(
+            "known-head-after-a-gap",
+            "The auditor knows a head behind envelopes that the selection leaves out within a part.",
+            &gapped.members(),
+        )
+        .knowing(&first_four)
+        .outcome(Outcome::Warned),
+        Case::valid(
+            "known-head-under-another-name",
+            "The auditor knows a head of the same stream under another log's name.",
+            &whole(&signed()).members(),
+        )
+        .knowing(&renamed)
+        .outcome(Outcome::Warned),
+        Case::valid(
+            "known-head-of-another-log-than-an-unsigned-one",
+            "The auditor knows a head of another tenant's log; the bundle has no checkpoint.",
+            &whole(&unsigned()).members(),
+        )
+        .knowing(&other)
+        .outcome(Outcome::Warned),
         Case::valid(
             "known-head-equal",
             "The auditor knows the very checkpoint.",
@@ -389,6 +451,49 @@ fn auditors() -> Vec<Case> {
         )
         .trust(Some("other-recorder"))
         .outcome(Outcome::Warned),
+    ]
+}
+
+/// Logs that promise no signatures, of which one thing is signed.
+fn signers() -> Vec<Case> {
+    let key = Holder::Recorder.key();
+    let mut manifest = whole(&unsigned());
+    manifest.signer = ManifestSigner::Key(Holder::Recorder);
+    let mut checkpoint = unsigned();
+    checkpoint.checkpoint = Some(checkpoint.head().sign(&key).unwrap().render());
+    let mut seal = unsigned();
+    let signed = seal.last_segment().seal.as_mut().unwrap();
+    signed.signature = Some(key.sign_seal(&signed.seal.hash()));
+    let mut envelopes = unsigned();
+    for envelope in &mut envelopes.last_segment().envelopes {
+        let (content, chain) = (&envelope.content_hash, &envelope.chain_hash);
+        envelope.signature = Some(key.sign_envelope(content, chain));
+    }
+    let mut each = whole(&envelopes);
+    each.signer = ManifestSigner::Key(Holder::Recorder);
+    let case = |name, description, bundle: &Bundle| {
+        Case::valid(name, description, &bundle.members()).outcome(Outcome::Warned)
+    };
+    vec![
+        case("manifest-signed-alone", "Nothing but the manifest is signed.", &manifest),
+        case(
+            "checkpoint-signed-alone",
+            "Nothing but the checkpoint is signed.",
+            &whole(&checkpoint),
+        ),
+        case("seal-signed-alone", "Nothing but the seal is signed.", &whole(&seal)),
+        case("envelopes-signed-alone", "Nothing but the envelopes is signed.", &whole(&envelopes)),
+        Case::valid(
+            "manifest-and-envelopes-signed",
+            "The manifest and each envelope are signed; there is no checkpoint.",
+            &each.members(),
+        ),
+        case(
+            "envelopes-signed-for-an-auditor-of-another-stream",
+            "Each envelope is signed, and the trust root holds no key of the stream.",
+            &whole(&signed_envelopes()),
+        )
+        .trust(Some("other-recorder")),
     ]
 }
 
