@@ -104,17 +104,15 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The hash of a part whose bytes are of no further interest.
-pub(crate) fn hash_of(mut reader: MemberReader<'_>) -> Result<(PartHash, u64), ReadError> {
+pub(crate) fn hash_of(mut reader: MemberReader<'_>) -> Result<PartHash, ReadError> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BUFFER_BYTES];
-    let mut size_bytes = 0;
     loop {
         let count = reader.read(&mut buffer)?;
         if count == 0 {
-            return Ok((PartHash::from_bytes(hasher.finalize().into()), size_bytes));
+            return Ok(PartHash::from_bytes(hasher.finalize().into()));
         }
         hasher.update(&buffer[..count]);
-        size_bytes += count as u64;
     }
 }
 

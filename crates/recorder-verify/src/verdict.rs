@@ -356,3 +356,18 @@ fn end(phases: &Phases, findings: &Findings, integrity: Integrity) -> End {
         End::Unproven
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_looked_through_is_invalid_even_where_nothing_was_found() {
+        let (verdict, answers) = Verdict::conclude(&Phases::refused(), &Findings::default());
+        assert_eq!(verdict, Verdict::Invalid);
+        assert_eq!(answers.integrity, Integrity::Broken);
+        assert_eq!(answers.authenticity, Authenticity::Unproven);
+        assert_eq!(answers.completeness, Completeness::Broken);
+        assert_eq!(answers.end, End::Unproven);
+    }
+}

@@ -179,7 +179,7 @@ fn read_others(
     let PartContext { container, admitted, .. } = *context;
     if let Some(part) = admitted.plan.readme {
         match lines::hash_of(container.reader(admitted.member(part))) {
-            Ok((found, _)) => check_hash(admitted.part(part), &found, findings),
+            Ok(found) => check_hash(admitted.part(part), &found, findings),
             Err(ReadError::Refused(finding)) => findings.add(finding),
             Err(ReadError::Failed(error)) => return Err(error),
         }

@@ -173,7 +173,7 @@ pub(crate) fn check_bytes(
     findings: &mut Findings,
 ) -> Result<(), VerifyError> {
     match lines::hash_of(container.reader(admitted.member(part))) {
-        Ok((found, _)) => {
+        Ok(found) => {
             check_hash(admitted.part(part), &found, findings);
             if found.as_bytes() != hash.as_bytes() {
                 let code = FindingCode::AttachmentHashMismatch;

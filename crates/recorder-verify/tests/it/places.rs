@@ -3,7 +3,7 @@
 use recorder_envelope::bundle::archive::Method;
 use recorder_envelope::bundle::layout;
 use recorder_verify::{FindingCode as F, VerifyOptions, verify};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::corpus::case::{
     GENESIS_1, LINES, LINES_1, SEAL_1, partial, signed, split, two_segments, whole,
@@ -275,4 +275,40 @@ fn more_envelopes_than_stated_and_fewer() {
         let detail = format!("4 found, {stated} stated");
         check(&members, F::EnvelopeCountMismatch, "manifest.json", &detail);
     }
+}
+
+#[test]
+fn envelopes_on_both_sides_of_a_line_that_cannot_be_read_are_two_runs() {
+    let mut bundle = split(&whole(&signed()), "segments/000000/envelopes-000001.jsonl");
+    bundle.bytes_mut(LINES).extend(b"x\n");
+    let members = bundle.members();
+    for position in [0, 1, 2] {
+        let detail = "no inclusion path for this end of a run";
+        check(&members, F::InclusionMissing, &format!("position {position}"), detail);
+    }
+}
+
+/// How often a code is found in `partial` with its proofs changed.
+fn count_of(code: F, change: impl FnOnce(&mut Vec<Value>)) -> usize {
+    let mut bundle = partial();
+    bundle.edit_lines(layout::PROOFS, change);
+    let all = found(&bundle.members().archive());
+    all.iter().filter(|(found, ..)| *found == code).count()
+}
+
+#[test]
+fn a_proof_that_is_missing_hides_none_that_follow() {
+    let gap = |lines: &mut Vec<Value>| drop(lines.remove(0));
+    assert_eq!(count_of(F::GapAnchorMissing, gap), 1);
+    assert_eq!(count_of(F::GapAnchorUnneeded, gap), 0);
+    let path = |lines: &mut Vec<Value>| drop(lines.remove(3));
+    assert_eq!(count_of(F::InclusionMissing, path), 1);
+    assert_eq!(count_of(F::InclusionUnneeded, path), 0);
+}
+
+#[test]
+fn proofs_that_are_not_read_to_their_end_have_no_hash() {
+    let swap = |lines: &mut Vec<Value>| lines.swap(3, 4);
+    assert_eq!(count_of(F::ProofMalformed, swap), 1);
+    assert_eq!(count_of(F::PartHashMismatch, swap), 0);
 }

@@ -1,6 +1,8 @@
 //! What a report and its transcript say beside the verdict: counts, keys, phases, and whether a demand is met.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use recorder_core::hash::sha256;
 use recorder_envelope::segment::SigningPromise;
@@ -8,7 +10,7 @@ use recorder_envelope::trust_root::TrustRoot;
 use recorder_verify::phase::signatures::KeyUse;
 use recorder_verify::{
     Answers, Authenticity, Completeness, End, FindingCode, Integrity, Outcome, Phase, Progress,
-    Report, Requirements, Time, Transcript, TranscriptInputs, VerifyError, VerifyLimits,
+    ReadAt, Report, Requirements, Time, Transcript, TranscriptInputs, VerifyError, VerifyLimits,
     VerifyOptions, verify,
 };
 use serde_json::{Value, json};
@@ -212,6 +214,26 @@ fn progress_reaches_its_end() {
     assert_eq!(done_bytes, total_bytes);
 }
 
+/// A file of which one reading fails.
+struct Failing<'a> {
+    bytes: &'a [u8],
+    reads: AtomicU64,
+    fails_at: u64,
+}
+
+impl ReadAt for Failing<'_> {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.reads.fetch_add(1, Ordering::Relaxed) == self.fails_at {
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.bytes.read_at(offset, buffer)
+    }
+
+    fn size_bytes(&self) -> io::Result<u64> {
+        self.bytes.size_bytes()
+    }
+}
+
 /// Envelopes that name so many parents that nothing is known of that they cannot all be held at once.
 fn of_many_parents() -> Bundle {
     let parents = |number: u64| (100_000 + number * 64..100_064 + number * 64).collect::<Vec<_>>();
@@ -227,9 +249,10 @@ fn of_many_parents() -> Bundle {
 
 #[test]
 fn parents_that_cannot_be_held_at_once_are_looked_for_in_a_second_reading() {
-    let document = of_many_parents().members().document();
+    let archive = of_many_parents().members().archive();
+    let source = Failing { bytes: &archive, reads: AtomicU64::new(0), fails_at: u64::MAX };
     let options = VerifyOptions { threads: 2, ..VerifyOptions::default() };
-    let report = verify(&document, &options, &mut |_| {}).unwrap();
+    let report = verify(&source, &options, &mut |_| {}).unwrap();
     let found = |code| report.finding_counts().get(&code).copied();
     assert_eq!(found(FindingCode::ParentUnlisted), Some(1_025 * 64 - 1));
     assert_eq!(found(FindingCode::OmittedParentPresent), Some(1));
@@ -237,6 +260,11 @@ fn parents_that_cannot_be_held_at_once_are_looked_for_in_a_second_reading() {
     assert_eq!(found(FindingCode::EnvelopeRepeated), None);
     let limits = VerifyLimits { id_rounds_max: 0, ..VerifyLimits::default() };
     let options = VerifyOptions { limits, ..VerifyOptions::default() };
-    let refused = verify(&document, &options, &mut |_| {});
+    let refused = verify(&archive, &options, &mut |_| {});
     assert!(matches!(refused, Err(VerifyError::Limit { what: "passes over envelope ids", .. })));
+    // The last pieces that are read are those of the second reading, and of the text for people.
+    let fails_at = source.reads.into_inner() - 5;
+    let failing = Failing { bytes: &archive, reads: AtomicU64::new(0), fails_at };
+    let failed = verify(&failing, &VerifyOptions::default(), &mut |_| {});
+    assert!(matches!(failed, Err(VerifyError::Io(_))));
 }

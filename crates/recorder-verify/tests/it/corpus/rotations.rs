@@ -2,7 +2,7 @@
 
 use recorder_core::hash::SealHash;
 use recorder_core::signature::Signature;
-use recorder_envelope::segment::{SealReason, SigningPromise};
+use recorder_envelope::segment::{SealReason, SegmentGenesis, SigningPromise};
 use recorder_verify::FindingCode as F;
 use serde_json::{Value, json};
 
@@ -93,6 +93,16 @@ fn sign(log: &mut Log, signers: &[Holder]) {
     for (index, signer) in signers.iter().enumerate() {
         sign_segment(log, index, *signer);
     }
+}
+
+/// Changes the genesis of the second segment, and chains, seals and signs by the honest holders what follows.
+fn relink(log: &mut Log, change: impl FnOnce(&mut SegmentGenesis)) {
+    change(&mut log.segments[1].genesis);
+    log.rechain(1);
+    log.reseal(1);
+    log.reroot();
+    log.sign(&Holder::RecorderNext.key());
+    sign_segment(log, 0, Holder::Recorder);
 }
 
 /// Signs one segment's seal and, where that is promised, its envelopes.
@@ -487,6 +497,16 @@ fn places() -> Vec<Case> {
     behind.record(promise, two);
     sign(&mut behind, &[Holder::Recorder, Holder::RecorderNext]);
     let first = Log::sealed(promise, vec![vec![event(0, FIRST.payload(before)), Draft::new(1)]]);
+    let other = SealHash::from_bytes([0xee; 32]);
+    let mut named_elsewhere = rotated(promise, vec![Turn::honest(FIRST)]);
+    relink(&mut named_elsewhere, |genesis| genesis.predecessor.as_mut().unwrap().seal_hash = other);
+    let elsewhere = Turn::vouched(FIRST, move |members| {
+        members["predecessor_seal_hash"] = json!(other);
+    });
+    let mut both_elsewhere = rotated(promise, vec![elsewhere]);
+    relink(&mut both_elsewhere, |genesis| genesis.predecessor.as_mut().unwrap().seal_hash = other);
+    let mut displaced = rotated(promise, vec![Turn::honest(FIRST)]);
+    relink(&mut displaced, |genesis| genesis.first_position += 1);
     let mut third_key = glass();
     sign_segment(&mut third_key, 0, Holder::RecorderLast);
     let mut sealed_by_new = rotated(promise, vec![Turn::honest(FIRST)]);
@@ -507,6 +527,21 @@ fn places() -> Vec<Case> {
             &behind,
         ),
         reject("rotation-in-the-first-segment", "The rotation begins the stream.", &first),
+        reject(
+            "rotation-in-a-segment-that-names-another-seal",
+            "The rotation names the seal before it, and its segment's genesis another one.",
+            &named_elsewhere,
+        ),
+        reject(
+            "rotation-after-another-seal-than-both-name",
+            "The rotation and its segment's genesis name a seal that is not the one before them.",
+            &both_elsewhere,
+        ),
+        reject(
+            "rotation-in-a-segment-that-begins-later",
+            "The genesis of the rotation's segment states a later first position.",
+            &displaced,
+        ),
         reject(
             "rotation-break-glass-after-a-seal-by-a-third-key",
             "The segment before a break-glass rotation is sealed by neither of its keys.",
