@@ -201,14 +201,19 @@ fn block(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_follows_a_stream_that_ends_where_the_input_does() {
-    let bytes = noise(INPUT_BYTES - 10);
-    let stream = [block(&bytes), one_block(b"")].concat();
-    assert_eq!(stream.len(), INPUT_BYTES);
-    assert_eq!(read_all(&deflated(&bytes, &stream), 4_096).unwrap(), [bytes.as_slice()]);
-    let followed = deflated(&bytes, &[&stream[..], b"approved"].concat());
+fn nothing_follows_a_stream_wherever_it_ends_in_the_input() {
     let expected = (F::MemberDeflate, "bytes after the end of the stream".to_owned());
-    assert_eq!(refusal(read_all(&followed, 4_096)), expected);
+    for length in INPUT_BYTES - 20..INPUT_BYTES + 5 {
+        let bytes = noise(length);
+        for stream in [one_block(&bytes), [block(&bytes), one_block(b"")].concat()] {
+            assert_eq!(read_all(&deflated(&bytes, &stream), 4_096).unwrap(), [&*bytes]);
+            for more in [1, 100] {
+                let followed = [&stream[..], &noise(more)].concat();
+                let read = read_all(&deflated(&bytes, &followed), 4_096);
+                assert_eq!(refusal(read), expected, "{length}, {more}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Heads kept from earlier bundles: an older bundle is told from a forked log, and no bundle proves its own end.
 
-use recorder_envelope::checkpoint::SignedCheckpoint;
+use recorder_envelope::checkpoint::{self, Checkpoint, SignedCheckpoint};
 use recorder_envelope::segment::SigningPromise;
 use recorder_envelope::trust_root::{KeyStatus, TrustRoot};
 use recorder_verify::{End, FindingCode, Report, Verdict, VerifyOptions, verify};
@@ -84,4 +84,28 @@ fn a_kept_head_proves_no_end() {
     let kept = head(&open);
     let report = judged(&open, &Selection::everything(), Some(kept));
     assert_eq!((codes(&report), report.answers().end), (vec![], End::Open));
+}
+
+#[test]
+fn a_kept_head_of_another_stream_is_not_compared() {
+    let mut other = log(&[(0, 9)]);
+    other.stream.recorder_id = "recorder-2".parse().unwrap();
+    other.finish();
+    let kept = other.signed_checkpoint();
+    let report = judged(&log(&[(0, 5)]), &Selection::everything(), Some(kept));
+    assert_eq!(codes(&report), []);
+    assert_eq!(report.verdict(), Verdict::Valid);
+}
+
+#[test]
+fn a_kept_head_of_the_stream_under_another_name_is_of_another_log() {
+    for name in ["another.example", "zebra.example"] {
+        let kept = log(&[(0, 5)]);
+        let origin = checkpoint::origin(name, &kept.stream);
+        let head = Checkpoint::new(origin, kept.tree_size, kept.root).unwrap();
+        let head = head.sign(&Holder::Recorder.key()).unwrap();
+        let report = judged(&kept, &Selection::everything(), Some(head));
+        assert_eq!(codes(&report), [FindingCode::KnownHeadOtherLog]);
+        assert!(report.heads_doubted());
+    }
 }

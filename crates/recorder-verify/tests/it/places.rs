@@ -190,7 +190,12 @@ fn nothing_is_said_of_what_follows_a_part_that_ends_before_its_time() {
         lines.truncate(lines.iter().position(|byte| *byte == b'\n').unwrap() + 1);
         lines.extend(vec![b'x'; (8 << 20) + 1]);
     });
-    for all in [damaged, found(&long.archive())] {
+    let bytes = members.0[members.index(LINES)].bytes.clone();
+    let mut last = members.zip();
+    let mut edited = bytes.clone();
+    *edited.last_mut().unwrap() = b' ';
+    last.entries[members.index(LINES)] = Entry::with_data(LINES, Method::Stored, &bytes, edited);
+    for all in [damaged, found(&last.bytes()), found(&long.archive())] {
         let unsaid = [F::ChainHeadMismatch, F::GapAnchorMissing];
         assert!(all.iter().all(|(code, ..)| !unsaid.contains(code)), "{all:?}");
     }
@@ -233,7 +238,17 @@ fn parts_that_are_larger_than_any() {
 }
 
 #[test]
-fn attachments_of_fewer_bytes_than_stated() {
+fn attachments_of_another_size_than_stated_and_references_to_such() {
+    for change in [-1, 1] {
+        let mut listed = whole(&with_attachments());
+        let size_bytes = listed.manifest["attachments"][0]["size_bytes"].as_i64().unwrap();
+        listed.manifest["attachments"][0]["size_bytes"] = json!(size_bytes + change);
+        let all = found(&listed.members().archive());
+        let line = |(code, place, _): &(F, String, String)| {
+            *code == F::AttachmentSizeMismatch && place.starts_with(LINES)
+        };
+        assert!(all.iter().any(line), "{all:?}");
+    }
     let mut bundle = whole(&with_attachments());
     let name = bundle.parts.last().unwrap().name.clone();
     bundle.bytes_mut(&name).pop();
