@@ -71,6 +71,9 @@ def _edited(honest: dict[str, bytes]) -> Iterator[Bundle]:
     bundle.manifest["attachments"] = [entry]
     yield bundle
     bundle = Bundle.read(honest)
+    bundle.manifest["segments"][1]["envelope_count"] = 0
+    yield bundle
+    bundle = Bundle.read(honest)
     bundle.segments[0][0]["segment_id"] = bundle.segments[1][0]["segment_id"]
     yield bundle
     bundle = Bundle.read(honest)

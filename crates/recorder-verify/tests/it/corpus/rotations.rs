@@ -146,6 +146,21 @@ fn glass() -> Log {
     log
 }
 
+/// A log of two segments before a break-glass rotation, all sealed by the new key.
+fn glass_behind_a_segment() -> Log {
+    let promise = SigningPromise::Checkpoints;
+    let mut log = Log::new(promise);
+    log.record(promise, Draft::range(0..2));
+    log.record(promise, Draft::range(2..3));
+    log.last_segment().seal.as_mut().unwrap().seal.reason = SealReason::KeyRotation;
+    log.recompute_chain();
+    let before = log.last_segment().seal.as_ref().unwrap().seal.hash();
+    let late = Rotation { effective_position: 3, ..FIRST };
+    log.record(promise, vec![break_glass_event(3, late.break_glass_payload(before))]);
+    sign(&mut log, &[Holder::RecorderNext; 3]);
+    log
+}
+
 /// A log with an envelope after its first rotation, in the same segment, and another rotation after that.
 fn followed_within() -> Log {
     let promise = SigningPromise::Checkpoints;
@@ -279,6 +294,13 @@ fn keys() -> Vec<Case> {
     let turns = [FIRST, SECOND, third].map(Turn::honest).into();
     let thrice = rotated(SigningPromise::Checkpoints, turns);
     vec![
+        Case::reject(
+            "new-key-seals-before-a-gap-and-a-break-glass-rotation",
+            F::KeyNotForPosition,
+            "The new key sealed, and between that seal and its break-glass rotation a segment is left out.",
+            &Bundle::of(&glass_behind_a_segment(), &Selection::positions(&[(0, 2), (3, 4)])).members(),
+        )
+        .trust(Some("recorder-and-next")),
         Case::reject(
             "old-key-after-a-withheld-rotation",
             F::KeyNotForPosition,

@@ -210,6 +210,12 @@ fn orders() -> Vec<Case> {
     renumbered.segments[1].genesis.segment_index = 1;
     renumbered.renumber();
     renumbered.finish();
+    let mut recounted = three_segments();
+    recounted.segments[2].genesis.segment_index = 1;
+    recounted.rechain(2);
+    recounted.reseal(2);
+    recounted.reroot();
+    recounted.sign(&Holder::Recorder.key());
     let mut skipped = three_segments();
     skipped.segments[2].genesis.predecessor = skipped.segments[1].genesis.predecessor.clone();
     skipped.rechain(2);
@@ -248,6 +254,12 @@ fn orders() -> Vec<Case> {
             F::PredecessorMismatch,
             "The third segment names the first as its predecessor; the second one is left out of the selection.",
             &Bundle::of(&skipped, &Selection::positions(&[(0, 1), (2, 3)])).members(),
+        ),
+        Case::reject(
+            "segment-index-repeated",
+            F::SegmentOrder,
+            "The third segment calls itself the second; it begins where the second one ends.",
+            &whole(&recounted).members(),
         ),
         Case::reject(
             "segment-index-skips",
