@@ -65,15 +65,18 @@ impl<'s> Under<'s> {
     pub(crate) const NOTHING: Under<'static> =
         Under { reason: None, keeps_numbers: false, part: None };
 
-    fn of(key: &str, screen: &Screen<'s>) -> Self {
-        let reason = |kind| match screen.verdict(key, kind) {
+    /// What follows from the verdict on strings, which is that on arrays and lists; what a name says of numbers is no more.
+    fn of(key: &str, verdict: NameVerdict<'s>, screen: &Screen<'s>) -> Self {
+        let reason = match verdict {
             NameVerdict::Sensitive(reason) | NameVerdict::Secret(reason) => Some(reason),
             NameVerdict::Plain => None,
         };
         let part = Label::of(key).map(Part::Label);
+        let keeps_numbers =
+            reason.is_none() || screen.verdict(key, Kind::Number) == NameVerdict::Plain;
         Self {
-            reason: reason(Kind::String).or_else(|| reason(Kind::Container)),
-            keeps_numbers: reason(Kind::Number).is_none(),
+            reason,
+            keeps_numbers,
             part: part.or_else(|| screen.pair_part(key).map(Part::Pair)),
         }
     }
@@ -125,14 +128,15 @@ const LAST_BYTES_MAX: usize = 256;
 
 impl<'s> Key<'s> {
     fn of(text: &str, hash: u64, screen: &Screen<'s>) -> Self {
+        let verdict = screen.verdict(text, Kind::String);
         let mut opening = KEY_OPENING.to_vec();
         write_string(&mut opening, text);
         opening.push(b',');
         Self {
             text: text.into(),
             hash,
-            under: Under::of(text, screen),
-            plain: !matches!(screen.verdict(text, Kind::String), NameVerdict::Secret(_)),
+            under: Under::of(text, verdict, screen),
+            plain: !matches!(verdict, NameVerdict::Secret(_)),
             spelled: [&opening[..], b"\"value\":"].concat().into(),
             opening: opening.into(),
             next: ENTRIES,
