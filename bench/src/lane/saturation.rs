@@ -116,7 +116,20 @@ impl Ramp {
         Ok(self.run(64, Pace::Closed)?.rate())
     }
 
+    /// Offers a load until two tries agree on it: a disk that stands still for a moment is no limit of the service.
     fn step(&mut self, offered_rps: f64) -> anyhow::Result<Option<Bend>> {
+        let mut seen = [false; 2];
+        loop {
+            let step = self.attempt(offered_rps)?;
+            let bent_by = step.bent_by;
+            if std::mem::replace(&mut seen[usize::from(bent_by.is_some())], true) {
+                self.steps.push(step);
+                return Ok(bent_by);
+            }
+        }
+    }
+
+    fn attempt(&mut self, offered_rps: f64) -> anyhow::Result<Step> {
         let outcome = self.run(CONNECTIONS, Pace::Rate(offered_rps))?;
         let refused_share = outcome.refused_count() as f64
             / (outcome.answered + outcome.refused_count()).max(1) as f64;
@@ -135,8 +148,7 @@ impl Ramp {
         eprintln!(
             "{offered_rps:.0}/s offered: {answered_rps:.0}/s, p99 {p99_ms:.1} ms {bent_by:?}"
         );
-        self.steps.push(step);
-        Ok(bent_by)
+        Ok(step)
     }
 
     fn capacity(self, closed_loop_rps: f64) -> Capacity {

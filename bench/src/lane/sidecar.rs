@@ -5,7 +5,7 @@
 //! authenticates, reads and parses it, and answers that it is not for it.
 #![expect(clippy::disallowed_methods, reason = "copies a store of its own")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use recorder::ids::SystemIds;
 use recorder::{Recorder, Submission};
@@ -54,15 +54,17 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<Vec<Row>> {
             slice_ms: 2000,
             memory_requests: (10_000, 1_000_000),
             stored: 1_000_000,
-            query_ms: 15_000,
+            query_ms: 4000,
         }
     };
     let before = others_now()?;
-    let mut rows = rounds(session, &sizes)?;
+    // Removed at the end alone: what is given back to a disk keeps it from what is measured next.
+    let directory = scratch(session)?;
+    let mut rows = rounds(directory.path(), &sizes)?;
     let others = before.max(others_now()?);
     rows.insert(0, Row::others("sidecar: processors that others used", others));
-    rows.push(memory(session, &sizes)?);
-    rows.push(query(session, &sizes)?);
+    rows.push(memory(directory.path(), &sizes)?);
+    rows.push(query(session, directory.path(), &sizes)?);
     Ok(rows)
 }
 
@@ -80,15 +82,14 @@ struct Rounds {
     scattered: Vec<Outcome>,
 }
 
-fn rounds(session: &Session, sizes: &Sizes) -> anyhow::Result<Vec<Row>> {
-    let directory = scratch(session)?;
-    let many = Server::start(&directory.path().join("many"), "")?;
-    let alone = Server::start(&directory.path().join("alone"), "ingest.batch_max_envelopes = 1\n")?;
-    let batches = Server::start(&directory.path().join("batches"), "")?;
-    let scattered = Server::start(&directory.path().join("scattered"), "")?;
-    let mut library = Library::create(directory.path().join("library.db"))?;
+fn rounds(directory: &Path, sizes: &Sizes) -> anyhow::Result<Vec<Row>> {
+    let many = Server::start(&directory.join("many"), "")?;
+    let alone = Server::start(&directory.join("alone"), "ingest.batch_max_envelopes = 1\n")?;
+    let batches = Server::start(&directory.join("batches"), "")?;
+    let scattered = Server::start(&directory.join("scattered"), "")?;
+    let mut library = Library::create(directory.join("library.db"))?;
     let postgres = match Postgres::programs() {
-        Some(programs) => Some(Postgres::start(programs, &directory.path().join("postgres"))?),
+        Some(programs) => Some(Postgres::start(programs, &directory.join("postgres"))?),
         None => None,
     };
     let mut rounds = Rounds::default();
@@ -251,9 +252,8 @@ impl Library {
 }
 
 /// Memory of the server after many requests over that after a few.
-fn memory(session: &Session, sizes: &Sizes) -> anyhow::Result<Row> {
-    let directory = scratch(session)?;
-    let server = Server::start(&directory.path().join("memory"), "")?;
+fn memory(directory: &Path, sizes: &Sizes) -> anyhow::Result<Row> {
+    let server = Server::start(&directory.join("memory"), "")?;
     let (few, many) = sizes.memory_requests;
     let held_after = |requests: u64, seed| -> anyhow::Result<f64> {
         let load = server.load(Traffic::Record, CONNECTIONS, seed);
@@ -270,23 +270,31 @@ fn memory(session: &Session, sizes: &Sizes) -> anyhow::Result<Row> {
 }
 
 /// How long a query by trace takes in a large store that is written to.
-fn query(session: &Session, sizes: &Sizes) -> anyhow::Result<Row> {
-    let directory = scratch(session)?;
-    let place = directory.path().join("query");
+fn query(session: &Session, directory: &Path, sizes: &Sizes) -> anyhow::Result<Row> {
+    let place = directory.join("query");
     std::fs::create_dir_all(&place)?;
     let database = place.join("recorder.db");
     std::fs::copy(session.data.store(Signing::Checkpoints, sizes.stored)?, &database)?;
     // Or the first commit of the service would wait until all of the copy is on the disk.
     std::fs::File::open(&database)?.sync_all()?;
     let server = Server::start(&place, "")?;
-    let writes = Load { measured_ms: sizes.query_ms + 2000, ..server.load(Traffic::Record, 16, 1) };
-    let writes = server::start(&Load { pace: Pace::Rate(4000.0), ..writes })?;
-    let queries =
-        Load { measured_ms: sizes.query_ms, ..server.load(Traffic::Query(sizes.stored), 4, 2) };
-    let found = server::run(&Load { pace: Pace::Rate(500.0), warmup_ms: 1000, ..queries })?;
-    let written = writes.finish()?;
-    anyhow::ensure!(found.refused_count() + written.refused_count() == 0, "{found:?} {written:?}");
-    eprintln!("{:.0} queries/s beside {:.0} envelopes/s", found.rate(), written.rate());
+    let mut rounds = Vec::new();
+    for round in 0..sizes.rounds as u64 {
+        let seed = 2 * round + 1;
+        let writes = server.load(Traffic::Record, 16, seed);
+        let measured_ms = sizes.query_ms + 2000;
+        let writes = server::start(&Load { measured_ms, pace: Pace::Rate(4000.0), ..writes })?;
+        let queries = server.load(Traffic::Query(sizes.stored), 4, seed + 1);
+        let (pace, measured_ms) = (Pace::Rate(500.0), sizes.query_ms);
+        let found = server::run(&Load { measured_ms, pace, warmup_ms: 1000, ..queries })?;
+        let written = writes.finish()?;
+        let refused = found.refused_count() + written.refused_count();
+        anyhow::ensure!(refused == 0, "{found:?} {written:?}");
+        let (asked, wrote) = (found.rate(), written.rate());
+        let p99_ms = found.p99_us / 1000.0;
+        eprintln!("{asked:.0} queries/s beside {wrote:.0} envelopes/s: p99 {p99_ms:.1} ms");
+        rounds.push(p99_ms);
+    }
     let name = "sidecar: p99 of a query by trace while envelopes come in";
-    Ok(Row::number(name, "ms", found.p99_us / 1000.0, None, Some(Gate::AtMost(10.0))))
+    Ok(Row::number(name, "ms", middle(rounds.into_iter()), None, Some(Gate::AtMost(10.0))))
 }

@@ -74,11 +74,7 @@ impl<'s> Under<'s> {
         let part = Label::of(key).map(Part::Label);
         let keeps_numbers =
             reason.is_none() || screen.verdict(key, Kind::Number) == NameVerdict::Plain;
-        Self {
-            reason,
-            keeps_numbers,
-            part: part.or_else(|| screen.pair_part(key).map(Part::Pair)),
-        }
+        Self { reason, keeps_numbers, part: part.or_else(|| screen.pair_part(key).map(Part::Pair)) }
     }
 
     /// Why a string, an array or a list is removed.
