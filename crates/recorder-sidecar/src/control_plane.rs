@@ -206,9 +206,9 @@ impl Governed {
             let deadline = Instant::now() + self.plane.timeout;
             self.admit(deadline).await?;
             self.tell(Boundary::Admission, Outcome::Admitted, None, deadline).await?;
-            self.conclude(work.await).await
+            self.conclude(completed(work).await).await
         });
-        done.await.unwrap_or_else(|error| Err(Refusal::new(Code::InternalError, error.to_string())))
+        done.await?
     }
 
     async fn admit(&self, deadline: Instant) -> Result<(), Refusal> {
@@ -235,11 +235,7 @@ impl Governed {
         // What is recorded is on the disk, whether or not the control plane hears of it. Whoever is answered
         // `hook_export_failed` repeats the request under its key and gets the first receipt.
         let deadline = Instant::now() + self.plane.timeout;
-        let told = match &outcome {
-            Ok(_) => Outcome::Succeeded,
-            Err(refusal) if refusal.code == Code::CommitOutcomeUnknown => Outcome::Unknown,
-            Err(_) => Outcome::Refused,
-        };
+        let told = told_of(&outcome);
         match self.tell(Boundary::Result, told, Some(&outcome), deadline).await {
             Ok(()) => outcome,
             // A refusal stays the refusal that it is.
@@ -281,9 +277,36 @@ impl Governed {
     }
 }
 
+/// Works to the end. A panic is one too, of which the control plane hears like of any other.
+async fn completed(
+    work: impl Future<Output = Result<Answer, Refusal>> + Send + 'static,
+) -> Result<Answer, Refusal> {
+    tokio::spawn(work).await?
+}
+
+/// What a control plane is told of an outcome: after an error of ours, nobody knows what was recorded before it.
+fn told_of(outcome: &Result<Answer, Refusal>) -> Outcome {
+    match outcome.as_ref().map_err(|refusal| refusal.code) {
+        Ok(_) => Outcome::Succeeded,
+        Err(Code::CommitOutcomeUnknown | Code::InternalError) => Outcome::Unknown,
+        Err(_) => Outcome::Refused,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_ends_in_an_outcome_that_nobody_knows_and_says_nothing_of_itself() {
+        let outcome = completed(async { panic!("payload-text") }).await;
+        assert_eq!(told_of(&outcome), Outcome::Unknown);
+        let refusal = outcome.err().unwrap();
+        assert_eq!(refusal.code, Code::InternalError);
+        assert!(!refusal.detail.contains("payload-text"), "{}", refusal.detail);
+        let refused = Err(Refusal::new(Code::EnvelopeInvalid, ""));
+        assert_eq!(told_of(&refused), Outcome::Refused);
+    }
 
     fn code(admission: Admission, needs_lease: bool) -> Option<(Code, String)> {
         check(admission, needs_lease).err().map(|refusal| (refusal.code, refusal.detail))

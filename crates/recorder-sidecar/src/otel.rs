@@ -249,7 +249,7 @@ async fn aside<T: Send + 'static>(
     let task = tokio::task::spawn_blocking(move || {
         work(&shared, shared.doors.as_ref().ok_or_else(closed)?)
     });
-    task.await.map_err(|error| Refusal::new(Code::InternalError, error.to_string()))?
+    task.await?
 }
 
 /// Records all of a body or nothing.

@@ -62,8 +62,7 @@ pub(crate) async fn answer(
 pub(crate) async fn blocking(
     work: impl FnOnce() -> Result<Answer, Refusal> + Send + 'static,
 ) -> Result<Answer, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Refusal::new(Code::InternalError, error.to_string())))
+    tokio::task::spawn_blocking(work).await?
 }
 
 /// The stream of a tenant at this recorder, if the sender may touch it.

@@ -50,7 +50,7 @@ pub(crate) async fn answer(
     } else {
         let shared = Arc::clone(service);
         let task = tokio::task::spawn_blocking(move || prepare(&shared, operation, &body));
-        task.await.map_err(|error| Refusal::new(Code::InternalError, error.to_string()))??
+        task.await??
     };
     let claim = Claim { key, request_hash, retention: service.retention };
     let Prepared { tenant_id, submissions } = prepared;

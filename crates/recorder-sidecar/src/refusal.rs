@@ -9,6 +9,7 @@ use recorder_envelope::draft::DraftError;
 use recorder_sidecar_api::problem::Code;
 use recorder_sidecar_api::wire::FormError;
 use recorder_store::ReadError;
+use tokio::task::JoinError;
 
 use crate::ingest::IngestError;
 
@@ -25,6 +26,13 @@ pub(crate) struct Refusal {
 impl Refusal {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), allow: None }
+    }
+}
+
+impl From<JoinError> for Refusal {
+    /// What a panic says may hold a payload; the log has its place.
+    fn from(_: JoinError) -> Self {
+        Self::new(Code::InternalError, "the work on this request ended early")
     }
 }
 
