@@ -3,7 +3,6 @@
 //! What was recorded since the last checkpoint is covered by no signature: the interval is the most that a thief of the
 //! disk can take back. A stream that could not be signed is tried again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,7 +23,6 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Checkpoints {
     stop: Mutex<Option<SyncSender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    has_failed: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -40,8 +38,7 @@ impl Checkpoints {
         log: Log,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
-        let has_failed = Arc::new(AtomicBool::new(false));
-        let keeper = Keeper { recorder, observed, log, has_failed: Arc::clone(&has_failed) };
+        let keeper = Keeper { recorder, observed, log };
         let run = move || {
             let mut next = interval.map(|interval| Instant::now() + interval);
             let wait = |next: Option<Instant>| {
@@ -59,18 +56,21 @@ impl Checkpoints {
             }
         };
         let thread = std::thread::Builder::new().name("sidecar-signer".to_owned()).spawn(run)?;
-        Ok(Self { stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)), has_failed })
+        Ok(Self { stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Whether the thread has panicked, and nobody signs and seals any more.
+    /// Whether the thread has ended though nobody stopped it, and nobody signs and seals any more.
     pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Acquire)
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(JoinHandle::is_finished)
     }
 
     /// Stops the thread and waits for it.
     pub(crate) fn stop(&self) {
+        // Taken before it is stopped: its end is no failure then.
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(thread) = thread {
             // A panic there has been reported.
             let _ = thread.join();
         }
@@ -81,7 +81,6 @@ struct Keeper {
     recorder: Arc<Recorder>,
     observed: Arc<Observed>,
     log: Log,
-    has_failed: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -111,7 +110,7 @@ impl Keeper {
         if let SealError::Append(append) = error
             && stops_the_writer(append)
         {
-            self.observed.latched.store(true, Ordering::Release);
+            self.observed.latched.store(true, std::sync::atomic::Ordering::Release);
         }
         let members =
             [("tenant_id", tenant_id.as_str().into()), ("error", error.to_string().into())];
@@ -119,16 +118,10 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.has_failed.store(true, Ordering::Release);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use recorder::RecorderConfig;
     use recorder::clock::{Clock, SystemClock};
     use recorder::ids::SeededIds;
@@ -166,8 +159,12 @@ mod tests {
         let checkpoints = checkpoints.unwrap();
         assert!(!checkpoints.has_failed());
         clock.0.store(true, Ordering::Release);
+        let until = Instant::now() + Duration::from_secs(30);
+        while !checkpoints.has_failed() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(checkpoints.has_failed());
         let thread = checkpoints.thread.lock().unwrap().take().unwrap();
         assert!(thread.join().is_err());
-        assert!(checkpoints.has_failed());
     }
 }
