@@ -17,7 +17,7 @@ fn record(client: &mut Client, key: &str) -> crate::client::Answer {
 }
 
 /// Nothing is recorded and nobody who asks is told otherwise, but what is recorded is still read.
-fn assert_unavailable(client: &mut Client, key: &str) {
+pub(crate) fn assert_unavailable(client: &mut Client, key: &str) {
     let refused = record(client, key);
     assert_eq!((refused.status, refused.code().as_str()), (503, "storage_unavailable"));
     assert_eq!(refused.headers["retry-after"], "1");
