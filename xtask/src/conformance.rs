@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::contract::install;
-use crate::python::target_directory;
+use crate::python::target_for;
 use crate::step::{Outcome, Run};
 
 /// The generator of requests, and what it draws with: another version asks other things.
@@ -14,13 +14,7 @@ const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.15"];
 
 /// Starts a sidecar and asks it, or says why it was not asked.
 pub(crate) fn check(run: &mut Run, root: &Path) {
-    let target = match target_directory() {
-        Ok(target) => target,
-        Err(error) => {
-            run.step("conformance", || Outcome::Failed(format!("{error:#}")));
-            return;
-        }
-    };
+    let Some(target) = target_for(run, "conformance") else { return };
     let environment = target.join("conformance/python");
     let mut installed = false;
     run.step("conformance environment", || {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use crate::python::{missing, succeeds, target_directory};
+use crate::python::{missing, succeeds, target_for};
 use crate::step::{Outcome, Run, is_installed};
 
 /// The validator, as the registry has it.
@@ -26,13 +26,7 @@ const VERSIONS_MAX: usize = 20;
 
 /// Validates the document and compares with earlier versions.
 pub(crate) fn check(run: &mut Run, root: &Path) {
-    let target = match target_directory() {
-        Ok(target) => target,
-        Err(error) => {
-            run.step("contract", || Outcome::Failed(format!("{error:#}")));
-            return;
-        }
-    };
+    let Some(target) = target_for(run, "contract") else { return };
     validate(run, root, &target.join("openapi"));
     let history = target.join("contract-history");
     let versions = match earlier_versions(root, &history) {

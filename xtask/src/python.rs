@@ -20,13 +20,7 @@ pub(crate) fn check(run: &mut Run, root: &Path, full: bool) {
         run.step("python", || missing("python3 is not installed"));
         return;
     }
-    let target = match target_directory() {
-        Ok(target) => target,
-        Err(error) => {
-            run.step("python", || Outcome::Failed(format!("{error:#}")));
-            return;
-        }
-    };
+    let Some(target) = target_for(run, "python") else { return };
     let environment = target.join("python");
     let mut installed = false;
     run.step("python environment", || {
@@ -128,4 +122,11 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
     let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec();
     Ok(metadata.context("cargo tells no target directory")?.target_directory.into_std_path_buf())
+}
+
+/// As [`target_directory`]; where cargo does not say, the step `name` has failed.
+pub(crate) fn target_for(run: &mut Run, name: &str) -> Option<PathBuf> {
+    target_directory()
+        .map_err(|error| run.step(name, || Outcome::Failed(format!("{error:#}"))))
+        .ok()
 }
