@@ -30,7 +30,7 @@ pub use error::{JsonError, JsonErrorKind};
 pub use escape::{Escape, read as read_escape};
 pub use payload::CanonicalPayload;
 pub use reader::{CanonicalReader, CanonicalString, check_canonical};
-pub use scan::plain_end;
+pub use scan::{append_run, plain_end};
 pub use typed::{StrictError, ToCanonicalError, from_objects, from_strict, to_canonical};
 pub use writer::{ArrayWriter, ObjectWriter, write_string};
 

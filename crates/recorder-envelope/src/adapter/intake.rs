@@ -200,12 +200,14 @@ impl Intake {
     }
 
     /// One record was mapped to `event`.
+    #[inline]
     pub fn accept(&mut self, event: impl Into<Event>) {
         self.outcome.accepted += 1;
         self.push(event);
     }
 
     /// One more event of the record that was accepted last, or of the input as a whole.
+    #[inline]
     pub fn push(&mut self, event: impl Into<Event>) {
         // Under a strict policy nothing after the first problem can be stored any more.
         if self.policy == Policy::RecordAnomaly || self.outcome.problems.count() == 0 {

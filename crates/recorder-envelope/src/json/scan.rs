@@ -24,6 +24,25 @@ pub fn plain_end(bytes: &[u8], at: usize) -> usize {
     long_end(bytes, at)
 }
 
+/// Bytes that are copied at once where a run is short.
+const SHORT_BYTES: usize = 32;
+
+/// Appends the run of `bytes` from `start` to `end`. Most are short, so more is copied than is wanted, and taken back: that
+/// needs no look at the length.
+#[inline]
+pub fn append_run(out: &mut Vec<u8>, bytes: &[u8], start: usize, end: usize) {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let length = end.saturating_sub(start);
+    match rest.first_chunk::<SHORT_BYTES>() {
+        Some(chunk) if length <= SHORT_BYTES => {
+            let before = out.len();
+            out.extend_from_slice(chunk);
+            out.truncate(before + length);
+        }
+        _ => out.extend_from_slice(rest.get(..length).unwrap_or_default()),
+    }
+}
+
 /// Goes on where a run is long.
 fn long_end(bytes: &[u8], mut at: usize) -> usize {
     let is_special = |byte: &u8| u8::from((*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'));

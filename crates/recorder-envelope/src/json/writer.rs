@@ -12,7 +12,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     let mut at = 0;
     loop {
         let end = scan::plain_end(bytes, at);
-        out.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+        scan::append_run(out, bytes, at, end);
         let Some(&special) = bytes.get(end) else { break };
         escape::write(char::from(special), out);
         at = end + 1;
@@ -31,12 +31,14 @@ pub struct ObjectWriter<'a> {
 
 impl<'a> ObjectWriter<'a> {
     /// Opens an object at the end of `out`.
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, last: "", empty: true }
     }
 
     /// Writes a string member, escaping `value`.
+    #[inline]
     pub fn string(&mut self, name: &'static str, value: &str) -> &mut Self {
         write_string(self.name(name), value);
         self
@@ -51,12 +53,14 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// Writes `bytes` as a string of lower-case hex digits.
+    #[inline]
     pub fn hex(&mut self, name: &'static str, bytes: &[u8]) -> &mut Self {
         write_hex(self.name(name), bytes);
         self
     }
 
     /// Writes an unsigned integer, which must not exceed 2^53: the readers refuse what lies beyond.
+    #[inline]
     pub fn u64(&mut self, name: &'static str, value: u64) -> &mut Self {
         write_u64(self.name(name), value);
         self
@@ -83,6 +87,7 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// Writes a value that is canonical text already, such as a payload.
+    #[inline]
     pub fn raw(&mut self, name: &'static str, canonical: &[u8]) -> &mut Self {
         self.name(name).extend_from_slice(canonical);
         self
@@ -99,10 +104,12 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// Closes the object.
+    #[inline]
     pub fn finish(self) {
         self.out.push(b'}');
     }
 
+    #[inline]
     fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
         debug_assert!(
             self.empty || self.last.encode_utf16().lt(name.encode_utf16()),
@@ -131,6 +138,7 @@ pub struct ArrayWriter<'a> {
 
 impl<'a> ArrayWriter<'a> {
     /// Opens an array at the end of `out`.
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'[');
         Self { out, empty: true }
@@ -166,6 +174,7 @@ impl<'a> ArrayWriter<'a> {
     }
 
     /// Closes the array.
+    #[inline]
     pub fn finish(self) {
         self.out.push(b']');
     }
@@ -179,6 +188,7 @@ impl<'a> ArrayWriter<'a> {
     }
 }
 
+#[inline]
 fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     let start = out.len();
@@ -187,6 +197,7 @@ fn write_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
+#[inline]
 fn write_u64(out: &mut Vec<u8>, value: u64) {
     debug_assert!(value <= EXACT_INTEGER_MAX, "{value} is beyond 2^53");
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
