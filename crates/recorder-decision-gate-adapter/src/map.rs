@@ -139,7 +139,7 @@ impl<'s> Mapper<'s> {
         document: Option<&[u8]>,
     ) -> Self {
         let ids = EnvelopeIds::new(&mapping.adapter_id, &mapping.mapping_version, settings.stream);
-        let redaction = settings.redactor.begin();
+        let mut redaction = settings.redactor.begin();
         let text = document.map(String::from_utf8_lossy).unwrap_or_default();
         let pseudonym = redaction.pseudonym(&text);
         let document = pseudonym.map(|digest| names::hex(&digest)).unwrap_or_default();

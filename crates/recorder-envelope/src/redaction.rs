@@ -120,8 +120,15 @@ impl<'r> Redaction<'r> {
     }
 
     /// Writes a string as JSON: as it is, without the secrets in the JSON that it holds, cut, or as a marker.
+    #[inline]
     pub fn text(&mut self, text: &str, out: &mut Vec<u8>) {
-        walk::write_text(self, text, 0, out);
+        if text.len() <= self.bounds.string_bytes_max && self.policy.glance.is_plain(text) {
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
+        } else {
+            walk::write_text(self, text, 0, out);
+        }
     }
 
     /// As [`text`](Self::text), for the string under `name`: removed where the name is sensitive.
@@ -136,10 +143,10 @@ impl<'r> Redaction<'r> {
         }
     }
 
-    /// Writes the marker of a string that is removed.
-    pub fn remove_text(&mut self, reason: &str, text: &str, out: &mut Vec<u8>) {
+    /// Writes the marker of a string that is removed: the bytes of its UTF-8.
+    pub fn remove_text(&mut self, reason: &str, text: impl AsRef<[u8]>, out: &mut Vec<u8>) {
         self.tally.redacted += 1;
-        self.marker.redacted_text(reason, text, out);
+        self.marker.redacted_text(reason, text.as_ref(), out);
     }
 
     /// Writes the marker of a JSON value that is removed; a JSON string counts as its text.
@@ -192,7 +199,7 @@ impl<'r> Redaction<'r> {
     }
 
     /// HMAC-SHA-256 of a text that is kept as a pseudonym under the redaction key; `None` without a key.
-    pub fn pseudonym(&self, text: &str) -> Option<[u8; 32]> {
+    pub fn pseudonym(&mut self, text: &str) -> Option<[u8; 32]> {
         self.marker.digest(mark::PSEUDONYM, text.as_bytes())
     }
 }

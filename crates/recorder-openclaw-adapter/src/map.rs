@@ -183,7 +183,7 @@ impl<'s> Mapper<'s> {
     }
 
     /// Hex of the keyed digest of what is never kept; `None` without a key.
-    pub(crate) fn pseudonym(&self, text: &str) -> Option<String> {
+    pub(crate) fn pseudonym(&mut self, text: &str) -> Option<String> {
         self.redaction.pseudonym(text).map(|digest| hex(&digest))
     }
 

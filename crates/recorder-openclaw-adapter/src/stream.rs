@@ -367,7 +367,7 @@ impl<'s> Stream<'s> {
     }
 
     fn number_evidence(&mut self, source: &Source, seq: u64, number: Number, digest: &[u8; 32]) {
-        let keyed = |digest: &[u8; 32]| self.mapper.pseudonym(&hex(digest));
+        let mut keyed = |digest: &[u8; 32]| self.mapper.pseudonym(&hex(digest));
         let (first, this) = match number {
             Number::Equivocation { first } => (keyed(&first), keyed(digest)),
             _ => (None, keyed(digest)),

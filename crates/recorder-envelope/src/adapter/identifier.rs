@@ -17,6 +17,8 @@ const PREFIX: &[u8] = b"recorder/id/v1\n";
 pub struct EnvelopeIds {
     /// The digest under way, up to the key.
     before_key: Sha256,
+    /// That of the id at hand, kept to be filled anew.
+    digest: Sha256,
     /// The preimage after the key.
     after_key: Vec<u8>,
     scratch: Vec<u8>,
@@ -41,7 +43,12 @@ impl EnvelopeIds {
         if let Some(brace) = rest.first_mut() {
             *brace = b',';
         }
-        Self { before_key: Sha256::new_with_prefix(&text), after_key: rest, scratch: Vec::new() }
+        Self {
+            before_key: Sha256::new_with_prefix(&text),
+            digest: Sha256::new(),
+            after_key: rest,
+            scratch: Vec::new(),
+        }
     }
 
     /// Derives the id of what happened at `claimed_time` under the members that `write_key` writes.
@@ -58,9 +65,10 @@ impl EnvelopeIds {
         let mut key = ObjectWriter::new(&mut self.scratch);
         write_key(&mut key);
         key.finish();
-        let digest =
-            self.before_key.clone().chain_update(&self.scratch).chain_update(&self.after_key);
-        uuid_v7(milliseconds(claimed_time), &digest.finalize().into())
+        self.scratch.extend_from_slice(&self.after_key);
+        self.digest.clone_from(&self.before_key);
+        self.digest.update(&self.scratch);
+        uuid_v7(milliseconds(claimed_time), &self.digest.finalize_reset().into())
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::digest::FixedOutputReset as _;
+use hmac::{HmacReset, KeyInit as _, Mac as _};
 use recorder_core::hash::decode_hex;
 use recorder_core::identity::EnvelopeId;
 use sha2::Sha256;
@@ -29,11 +30,11 @@ impl Key {
         decode_hex(text).map(Zeroizing::new).map(Self)
     }
 
-    fn mac(&self) -> Hmac<Sha256> {
+    fn mac(&self) -> HmacReset<Sha256> {
         // A key of 32 bytes is shorter than a block, and stands in one padded with zeros.
         let mut block = Zeroizing::new([0; BLOCK_BYTES]);
         block[..KEY_BYTES].copy_from_slice(&*self.0);
-        Hmac::new((&*block).into())
+        HmacReset::new((&*block).into())
     }
 }
 
@@ -78,12 +79,13 @@ impl SaltKey {
 }
 
 /// The salts of one pass. As secret as the key.
-pub struct Salts(Hmac<Sha256>);
+pub struct Salts(HmacReset<Sha256>);
 
 impl Salts {
     /// As [`SaltKey::salt`].
-    pub fn salt(&self, envelope_id: &EnvelopeId) -> PayloadSalt {
-        let digest = self.0.clone().chain_update(envelope_id.as_bytes()).finalize().into_bytes();
+    pub fn salt(&mut self, envelope_id: &EnvelopeId) -> PayloadSalt {
+        self.0.update(envelope_id.as_bytes());
+        let digest = self.0.finalize_fixed_reset();
         let mut salt = [0; SALT_BYTES];
         salt.copy_from_slice(&digest[..SALT_BYTES]);
         PayloadSalt::from_bytes(salt)
@@ -118,7 +120,7 @@ impl RedactionKey {
     }
 
     /// HMAC-SHA-256 under this key, nothing taken in yet.
-    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+    pub(crate) fn mac(&self) -> HmacReset<Sha256> {
         self.0.mac()
     }
 }

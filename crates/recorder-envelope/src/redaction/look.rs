@@ -88,8 +88,25 @@ impl Glance {
     #[inline]
     pub(super) fn suspects(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        bytes.len() > GLANCE_BYTES_MAX
-            || self.least.get(usize::from(signs_of(bytes))).is_none_or(|it| bytes.len() >= *it)
+        bytes.len() > GLANCE_BYTES_MAX || self.is_enough(signs_of(bytes), bytes.len())
+    }
+
+    /// Whether the text is a word or a few, at a glance: it need not be searched, holds no JSON, and stands in JSON as it is.
+    #[inline]
+    pub(super) fn is_plain(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        if bytes.len() > GLANCE_BYTES_MAX || bytes.last() == Some(&b'}') {
+            return false;
+        }
+        // What JSON escapes, and what else may end JSON, are breaks.
+        let signs = signs_of(bytes);
+        signs & BREAK == 0 && !self.is_enough(signs, bytes.len())
+    }
+
+    /// Whether a text of this length, with these signs, may hold a secret.
+    #[inline]
+    fn is_enough(&self, signs: u8, length: usize) -> bool {
+        self.least.get(usize::from(signs)).is_none_or(|least| length >= *least)
     }
 }
 
@@ -118,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::policy::RedactionPolicy;
+    use super::super::{Bounds, Redactor, walk};
     use super::scan;
 
     /// Pieces of secrets and of what surrounds them.
@@ -174,6 +192,27 @@ mod tests {
             let (policy, text) = (RedactionPolicy::base().unwrap(), pieces.concat());
             if !policy.glance.suspects(&text) {
                 prop_assert_eq!(scan::search(&policy, &text), None, "{}", text);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn what_is_plain_is_written_as_it_is(
+            pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..4),
+            rest in "(?s).{0,6}",
+        ) {
+            let (policy, text) = (RedactionPolicy::base().unwrap(), pieces.concat() + &rest);
+            let redactor = Redactor::new(policy, Bounds::DEFAULT, None);
+            if redactor.policy().glance.is_plain(&text) {
+                let (mut written, mut quick) = (Vec::new(), Vec::new());
+                let mut redaction = redactor.begin();
+                walk::write_text(&mut redaction, &text, 0, &mut written);
+                redaction.text(&text, &mut quick);
+                prop_assert_eq!(&quick, &written);
+                prop_assert_eq!(written, format!("\"{text}\"").into_bytes());
             }
         }
     }

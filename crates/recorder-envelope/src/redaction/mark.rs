@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use hmac::{Hmac, Mac as _};
+use hmac::digest::FixedOutputReset as _;
+use hmac::{HmacReset, Mac as _};
 use recorder_core::hash::encode_hex_into;
 use sha2::Sha256;
 
@@ -19,7 +20,7 @@ const LABEL_BYTES: usize = 16;
 
 /// Writes markers.
 pub(super) struct Marker {
-    mac: Option<Hmac<Sha256>>,
+    mac: Option<HmacReset<Sha256>>,
 }
 
 impl fmt::Debug for Marker {
@@ -35,21 +36,23 @@ impl Marker {
     }
 
     /// HMAC-SHA-256 over domain and bytes.
-    pub(super) fn digest(&self, domain: &[u8], bytes: &[u8]) -> Option<[u8; 32]> {
-        let mac = self.mac.clone()?;
-        Some(mac.chain_update(domain).chain_update(bytes).finalize().into_bytes().into())
+    pub(super) fn digest(&mut self, domain: &[u8], bytes: &[u8]) -> Option<[u8; 32]> {
+        let mac = self.mac.as_mut()?;
+        mac.update(domain);
+        mac.update(bytes);
+        Some(mac.finalize_fixed_reset().into())
     }
 
-    pub(super) fn redacted_text(&self, reason: &str, text: &str, out: &mut Vec<u8>) {
-        write_redacted(reason, text.len(), self.digest(TEXT, text.as_bytes()), out);
+    pub(super) fn redacted_text(&mut self, reason: &str, text: &[u8], out: &mut Vec<u8>) {
+        write_redacted(reason, text.len(), self.digest(TEXT, text), out);
     }
 
-    pub(super) fn redacted_json(&self, reason: &str, canonical: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn redacted_json(&mut self, reason: &str, canonical: &[u8], out: &mut Vec<u8>) {
         write_redacted(reason, canonical.len(), self.digest(JSON, canonical), out);
     }
 
     /// Bytes and digest are those of `text`, which `kept` begins, or began before its own secrets were taken out.
-    pub(super) fn truncated(&self, text: &str, kept: &str, out: &mut Vec<u8>) {
+    pub(super) fn truncated(&mut self, text: &str, kept: &str, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::new(out);
         let mut inner = object.object("$truncated");
         inner.u64("bytes", text.len() as u64);
@@ -61,7 +64,7 @@ impl Marker {
         object.finish();
     }
 
-    pub(super) fn label(&self, reason: &str, text: &str) -> String {
+    pub(super) fn label(&mut self, reason: &str, text: &str) -> String {
         let Some(digest) = self.digest(TEXT, text.as_bytes()) else {
             return format!("redacted:{reason}");
         };

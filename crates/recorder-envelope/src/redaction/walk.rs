@@ -268,7 +268,7 @@ impl<'a, 'r> Walk<'a, '_, 'r> {
         let text = self.read.string()?;
         match announced {
             Some(reason) if !text.is_empty() && !text.starts_with('-') => {
-                self.redaction.remove_text(reason, &text, out);
+                self.redaction.remove_text(reason, &*text, out);
                 Ok(None)
             }
             _ => {
@@ -404,7 +404,7 @@ impl<'a, 'r> Walk<'a, '_, 'r> {
     fn remove(&mut self, reason: &str, out: &mut Vec<u8>) -> Result<(), BoundError> {
         if self.read.byte() == b'"' {
             let text = self.read.string()?;
-            self.redaction.remove_text(reason, &text, out);
+            self.redaction.remove_text(reason, &*text, out);
             return Ok(());
         }
         let mut canonical = Vec::new();
