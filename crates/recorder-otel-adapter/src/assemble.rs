@@ -3,10 +3,9 @@
 //! A resource ends with its schema, which comes last; so its records wait until it is complete. Resource and scope
 //! are rendered once and copied into each payload.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 
-use recorder_core::hash::encode_hex_into;
 use recorder_core::identity::{
     ActorId, EnvelopeId, EnvironmentId, IdentityError, SessionId, TraceId,
 };
@@ -16,11 +15,14 @@ use recorder_envelope::attachment::AttachmentRefs;
 use recorder_envelope::envelope::{EnvelopeFields, ParentIds, SaltedPayload, UnsealedEnvelope};
 use recorder_envelope::json::{CanonicalPayload, ObjectWriter};
 
+use crate::draft::{Draft, Frame};
 use crate::fault::{Fault, FaultCode};
-use crate::keys::Label;
+use crate::given::Given;
+use crate::group::{Group, Rendered, Scope};
+use crate::keys::{Label, hash};
 use crate::names::Names;
 use crate::note::{Note, Notes};
-use crate::record::{Identity, Staged, TraceIdBytes, session_of};
+use crate::record::{Identity, Staged, TraceIdText, session_of};
 use crate::refusal::Refusal;
 use crate::render::Labels;
 use crate::settings::Settings;
@@ -29,69 +31,11 @@ use crate::signal::Signal;
 /// What the tags of requests begin with.
 const REQUEST_LABEL: &str = "recorder otel request v1";
 
-/// A resource or scope: its canonical text, or why there is none.
-pub(crate) type Rendered = Result<Vec<u8>, Fault>;
+/// Actors that are kept to be named again.
+const AGENTS_KEPT_MAX: usize = 32;
 
-/// The records of one resource while they wait for it.
-pub(crate) struct Group {
-    signal: Signal,
-    index: usize,
-    /// The text of all records.
-    pub(crate) arena: Vec<u8>,
-    entries: Vec<Entry>,
-    scopes: Vec<Scope>,
-}
-
-/// A scope that is complete.
-struct Scope {
-    index: usize,
-    rendered: Rendered,
-    notes: Notes,
-}
-
-/// One record that came in.
-struct Entry {
-    /// Index into the scopes of the group.
-    scope: usize,
-    index: usize,
-    read: Result<Staged, Lost>,
-}
-
-/// A record that was refused.
-pub(crate) struct Lost {
-    fault: Fault,
-    /// The marker of the record as it came.
-    marker: Vec<u8>,
-}
-
-impl Group {
-    /// Begins the resource at `index`.
-    pub(crate) fn new(signal: Signal, index: usize) -> Self {
-        Self { signal, index, arena: Vec::new(), entries: Vec::new(), scopes: Vec::new() }
-    }
-
-    /// Adds a record that was read from the scope at hand, which is the next to be ended.
-    pub(crate) fn accept(&mut self, index: usize, staged: Staged) {
-        self.entries.push(Entry { scope: self.scopes.len(), index, read: Ok(staged) });
-    }
-
-    /// Adds a record that was refused.
-    pub(crate) fn reject(&mut self, index: usize, fault: Fault, marker: Vec<u8>) {
-        let read = Err(Lost { fault, marker });
-        self.entries.push(Entry { scope: self.scopes.len(), index, read });
-    }
-
-    /// Ends the scope at hand. One without records leaves nothing, however many there are.
-    pub(crate) fn end_scope(&mut self, index: usize, rendered: Rendered, notes: Notes) {
-        if self.entries.last().is_some_and(|last| last.scope == self.scopes.len()) {
-            self.scopes.push(Scope { index, rendered, notes });
-        }
-    }
-
-    fn path(&self) -> String {
-        format!("{}/{}", self.signal.resources(), self.index)
-    }
-}
+/// How often in a row another session may come.
+const SESSION_PATIENCE: u8 = 8;
 
 /// Makes envelopes of one input.
 pub(crate) struct Assembler<'s> {
@@ -103,23 +47,32 @@ pub(crate) struct Assembler<'s> {
     ids: EnvelopeIds,
     salts: Salts,
     /// How often each id was given in this input.
-    given: BTreeMap<EnvelopeId, u64>,
+    given: Given,
     intake: Intake,
     records: u64,
     payload_bytes: usize,
+    /// Bytes of the payloads that were made before their resource was complete.
+    framed_bytes: usize,
     /// The time of the last record: that of what was lost behind it.
     last_time: UtcTimestamp,
-    last_agent: Option<ActorId>,
+    /// Agents that were named, where their hashes put them.
+    agents: [Option<ActorId>; AGENTS_KEPT_MAX],
     last_session: Option<SessionId>,
+    /// How often another session may still come before none is kept any more.
+    session_patience: u8,
     /// `"mapping":{…}`, as it stands in each payload.
     mapping: String,
 }
 
 /// What all records of a scope share.
 struct Shared<'g> {
-    /// Resource and scope, as they stand behind the notes in each payload.
-    behind: String,
+    resource: Cow<'g, str>,
+    scope: Cow<'g, str>,
     notes: Notes,
+    /// What stands around a record of which nothing else is odd.
+    frame: Frame,
+    /// Whether that is the frame that its records were given.
+    is_assumed: bool,
     actor_id: &'g ActorId,
     environment_id: &'g EnvironmentId,
     session: Option<&'g str>,
@@ -152,13 +105,15 @@ impl<'s> Assembler<'s> {
             request: None,
             ids: EnvelopeIds::new(&names.adapter_id, crate::MAPPING_VERSION, &settings.stream),
             salts: settings.salt_key.begin(),
-            given: BTreeMap::new(),
+            given: Given::default(),
             intake: Intake::new(settings.policy),
             records: 0,
             payload_bytes: 0,
+            framed_bytes: 0,
             last_time: UtcTimestamp::EPOCH,
-            last_agent: None,
+            agents: [const { None }; AGENTS_KEPT_MAX],
             last_session: None,
+            session_patience: SESSION_PATIENCE,
             // `{"mapping":{…}}` without its outer braces.
             mapping: String::from_utf8_lossy(text.get(1..text.len() - 1).unwrap_or_default())
                 .into(),
@@ -183,7 +138,7 @@ impl<'s> Assembler<'s> {
     /// Makes the envelopes of a resource that is complete.
     pub(crate) fn end_group(
         &mut self,
-        group: Group,
+        mut group: Group,
         resource: Rendered,
         notes: Notes,
         labels: &Labels,
@@ -193,15 +148,18 @@ impl<'s> Assembler<'s> {
         }
         let of_resource = self.of_resource(&group, resource, notes, labels)?;
         let path = group.path();
-        self.intake.reserve(group.entries.iter().filter(|entry| entry.read.is_ok()).count());
+        let accepted = group.entries.iter().filter(|entry| entry.read.is_ok()).count();
+        self.intake.reserve(accepted);
+        self.given.reserve(accepted);
         let mut at = None;
         let mut shared = None;
-        for entry in group.entries {
+        // Entries are large, and stay where they are.
+        for entry in &mut std::mem::take(&mut group.entries) {
             let Some(scope) = group.scopes.get(entry.scope) else { continue };
             if at != Some(entry.scope) {
                 at = Some(entry.scope);
                 let scope_path = format!("{path}/{}/{}", group.signal.scopes(), scope.index);
-                shared = Some(self.shared(&of_resource, scope, &scope_path)?);
+                shared = Some(self.shared(&group, &of_resource, scope, &scope_path));
             }
             let Some(shared) = &shared else { continue };
             let place = Place {
@@ -210,9 +168,9 @@ impl<'s> Assembler<'s> {
                 scope: scope.index,
                 record: entry.index,
             };
-            match entry.read {
-                Ok(staged) => self.accept(place, &group.arena, staged, shared)?,
-                Err(lost) => self.reject(place, &lost.fault, Some(lost.marker)),
+            match &mut entry.read {
+                Ok(draft) => self.accept(place, draft, shared)?,
+                Err(lost) => self.reject(place, &lost.fault, Some(&lost.marker)),
             }
         }
         Ok(())
@@ -266,10 +224,11 @@ impl<'s> Assembler<'s> {
 
     fn shared<'g>(
         &mut self,
+        group: &Group,
         resource: &'g OfResource,
-        scope: &Scope,
+        scope: &'g Scope,
         path: &str,
-    ) -> Result<Shared<'g>, Refusal> {
+    ) -> Shared<'g> {
         let mut notes = resource.notes;
         notes.merge(scope.notes);
         let rendered = match &scope.rendered {
@@ -283,29 +242,73 @@ impl<'s> Assembler<'s> {
         // Writers write UTF-8.
         let (resource_text, scope_text) =
             (String::from_utf8_lossy(&resource.rendered), String::from_utf8_lossy(rendered));
-        Ok(Shared {
-            behind: format!(",\"resource\":{resource_text},\"scope\":{scope_text}"),
+        let frame = Frame::new(group.signal, &self.mapping, notes, &resource_text, &scope_text);
+        Shared {
+            resource: resource_text,
+            scope: scope_text,
             notes,
+            is_assumed: scope.assumed.as_ref() == Some(&frame),
+            frame,
             actor_id: &resource.actor_id,
             environment_id: &resource.environment_id,
             session: resource.session.as_deref(),
-        })
+        }
+    }
+
+    /// The frame of records of which nothing is odd, as far as their resource and their scope are known; none where one of
+    /// them is wrong.
+    pub(crate) fn frame(
+        &self,
+        signal: Signal,
+        notes: Notes,
+        resource: &Rendered,
+        scope: &Rendered,
+    ) -> Option<Frame> {
+        let (resource, scope) = (resource.as_ref().ok()?, scope.as_ref().ok()?);
+        let (resource, scope) = (String::from_utf8_lossy(resource), String::from_utf8_lossy(scope));
+        Some(Frame::new(signal, &self.mapping, notes, &resource, &scope))
+    }
+
+    /// Takes a record as rendered, and puts the frame around it if nothing is odd about it.
+    pub(crate) fn draft(
+        &mut self,
+        staged: Staged,
+        labels: &Labels,
+        record: &[u8],
+        frame: Option<&Frame>,
+    ) -> Result<Draft, Fault> {
+        // What was read is UTF-8, and so is what is written of it.
+        let record = simdutf8::basic::from_utf8(record)
+            .map_err(|_| Fault::new(FaultCode::RecordTooLarge))?;
+        let frame = frame.filter(|frame| {
+            let bytes = frame.payload_bytes(record.len());
+            // What is over a bound is refused later, by name, and takes no memory until then.
+            self.framed_bytes += bytes;
+            staged.notes == Notes::default()
+                && bytes <= self.payload_bytes_max()
+                && self.framed_bytes <= self.settings.bounds.payload_bytes_total_max
+        });
+        let agent = labels.find(Label::Agent).map(|agent| self.agent(agent));
+        let session = session_of(labels).map(|session| self.session(session));
+        Ok(Draft::new(staged, agent, session, record, frame))
+    }
+
+    /// Bytes of the largest payload.
+    const fn payload_bytes_max(&self) -> usize {
+        2 * self.settings.bounds.record_bytes_max
     }
 
     fn accept(
         &mut self,
         place: Place,
-        arena: &[u8],
-        staged: Staged,
+        draft: &mut Draft,
         shared: &Shared<'_>,
     ) -> Result<(), Refusal> {
-        let body = arena.get(staged.body.clone()).unwrap_or_default();
-        let mut soft = soft_faults(staged.notes);
-        let mut notes = staged.notes;
+        let mut soft = soft_faults(draft.staged.notes);
+        let mut notes = draft.staged.notes;
         notes.merge(shared.notes);
-        let fields = self.fields(place, arena, &staged, shared, &mut notes, &mut soft);
-        let payload = self.payload(body, &staged, shared, notes);
-        let Ok(payload) = payload else {
+        let fields = self.fields(place, draft, shared, &mut notes, &mut soft);
+        let Some(payload) = self.payload(place, draft, shared, notes) else {
             self.reject(place, &Fault::new(FaultCode::RecordTooLarge), None);
             return Ok(());
         };
@@ -327,15 +330,13 @@ impl<'s> Assembler<'s> {
     fn fields(
         &mut self,
         place: Place,
-        arena: &[u8],
-        staged: &Staged,
+        draft: &mut Draft,
         shared: &Shared<'_>,
         notes: &mut Notes,
         soft: &mut Vec<FaultCode>,
     ) -> EnvelopeFields {
-        let envelope_id = self.envelope_id(place, staged);
-        let agent = named(arena, &staged.agent).map(|agent| self.agent(agent));
-        let actor_id = match agent {
+        let envelope_id = self.envelope_id(place, &draft.staged);
+        let actor_id = match draft.agent.take() {
             Some(Ok(actor_id)) => actor_id,
             Some(Err(_)) => {
                 soft.push(FaultCode::Actor);
@@ -344,7 +345,11 @@ impl<'s> Assembler<'s> {
             }
             None => shared.actor_id.clone(),
         };
-        let session = named(arena, &staged.session).or(shared.session).map(|it| self.session(it));
+        let session = match draft.session.take() {
+            None => shared.session.map(|session| self.session(session)),
+            named => named,
+        };
+        let staged = &draft.staged;
         let session_id = session.and_then(|session| {
             session
                 .inspect_err(|_| {
@@ -366,30 +371,34 @@ impl<'s> Assembler<'s> {
         }
     }
 
-    /// The actor that an agent is: one of those at work is likely the last one.
+    /// The actor that an agent is: one of those at work, who are few.
     fn agent(&mut self, agent: &str) -> Result<ActorId, IdentityError> {
         const PREFIX: &str = "otel:agent:";
-        let last = self.last_agent.as_ref();
-        match last.filter(|it| it.as_str().strip_prefix(PREFIX) == Some(agent)) {
-            Some(last) => Ok(last.clone()),
-            None => {
-                let actor = ActorId::new([PREFIX, agent].concat())?;
-                self.last_agent = Some(actor.clone());
-                Ok(actor)
-            }
+        let Some(kept) = self.agents.get_mut(hash(agent.as_bytes()) as usize % AGENTS_KEPT_MAX)
+        else {
+            return ActorId::new([PREFIX, agent].concat());
+        };
+        let is_it = |actor: &&ActorId| actor.as_str().strip_prefix(PREFIX) == Some(agent);
+        if let Some(actor) = kept.as_ref().filter(is_it) {
+            return Ok(actor.clone());
         }
+        let actor = ActorId::new([PREFIX, agent].concat())?;
+        *kept = Some(actor.clone());
+        Ok(actor)
     }
 
-    /// The session of this name, likely that of the record before.
+    /// The session of this name, likely that of the record before, unless sessions take turns.
     fn session(&mut self, session: &str) -> Result<SessionId, IdentityError> {
-        match self.last_session.as_ref().filter(|it| it.as_str() == session) {
-            Some(last) => Ok(last.clone()),
-            None => {
-                let session = SessionId::new(session)?;
-                self.last_session = Some(session.clone());
-                Ok(session)
-            }
+        if let Some(last) = self.last_session.as_ref().filter(|it| it.as_str() == session) {
+            self.session_patience = SESSION_PATIENCE;
+            return Ok(last.clone());
         }
+        let session = SessionId::new(session)?;
+        if self.session_patience > 0 {
+            self.session_patience -= 1;
+            self.last_session = Some(session.clone());
+        }
+        Ok(session)
     }
 
     /// The id of a record: a span's own ids and times, so that one that is sent again is a replay; a log record's place in
@@ -400,18 +409,19 @@ impl<'s> Assembler<'s> {
             (Identity::Span { span_id, start, end }, Some(trace_id)) => {
                 let mut derive = |occurrence| {
                     self.ids.derive(time, |key| {
-                        key.string("end", itoa::Buffer::new().format(end))
+                        key.raw("end", end.as_bytes())
                             .u64("occurrence", occurrence)
-                            .string("signal", "span")
-                            .hex("span_id", &span_id)
-                            .string("start", itoa::Buffer::new().format(start))
-                            .hex("trace_id", trace_id);
+                            .raw("signal", b"\"span\"")
+                            .raw("span_id", &span_id)
+                            .raw("start", start.as_bytes())
+                            .raw("trace_id", trace_id);
                     })
                 };
                 let first = derive(0);
-                let occurrence = self.given.entry(first).or_default();
-                *occurrence += 1;
-                if *occurrence == 1 { first } else { derive(*occurrence - 1) }
+                match self.given.count(first) {
+                    0 => first,
+                    before => derive(before),
+                }
             }
             _ => {
                 let request = self.request_tag();
@@ -433,40 +443,31 @@ impl<'s> Assembler<'s> {
         *self.request.get_or_insert_with(|| key.tag(REQUEST_LABEL, &[body]))
     }
 
+    /// The payload of a record; none where it is too large.
     fn payload(
         &self,
-        body: &[u8],
-        staged: &Staged,
+        place: Place,
+        draft: &mut Draft,
         shared: &Shared<'_>,
         notes: Notes,
-    ) -> Result<CanonicalPayload, ()> {
-        // What was read is UTF-8, and so is what is written of it.
-        let body = simdutf8::basic::from_utf8(body).map_err(|_| ())?;
-        let oddities = notes.render();
-        let mut end = String::from("}");
-        if notes.unknown_fields > 0 {
-            end = format!(",\"unknown_field_count\":{}}}", notes.unknown_fields);
-        }
-        let (before, behind): (&[&str], &[&str]) = match staged.identity {
-            Identity::Log { .. } => (&["{\"log\":", body, ","], &[]),
-            Identity::Span { .. } => (&["{"], &[",\"span\":", body]),
+    ) -> Option<CanonicalPayload> {
+        let made;
+        let (frame, is_framed) = match notes == shared.notes {
+            true => (&shared.frame, shared.is_assumed),
+            false => {
+                let Shared { resource, scope, .. } = shared;
+                made = Frame::new(place.signal, &self.mapping, notes, resource, scope);
+                (&made, false)
+            }
         };
-        let middle: &[&str] = &[&self.mapping, ",\"notes\":", &oddities, &shared.behind];
-        let parts = [before, middle, behind, &[&end]];
-        let length = parts.iter().flat_map(|part| part.iter()).map(|piece| piece.len()).sum();
-        if length > 2 * self.settings.bounds.record_bytes_max {
-            return Err(());
+        if frame.payload_bytes(draft.record_bytes()) > self.payload_bytes_max() {
+            return None;
         }
-        // Of exactly this size, or the payload would be copied once more to give back what is left over.
-        let mut out = String::with_capacity(length);
-        for piece in parts.iter().flat_map(|part| part.iter()) {
-            out.push_str(piece);
-        }
-        CanonicalPayload::written(out).map_err(|_| ())
+        CanonicalPayload::written(draft.payload(frame, is_framed)).ok()
     }
 
     /// One record is refused: counted, and, under `record_anomaly`, evidence of its own.
-    fn reject(&mut self, place: Place, fault: &Fault, marker: Option<Vec<u8>>) {
+    fn reject(&mut self, place: Place, fault: &Fault, marker: Option<&[u8]>) {
         let separator = if fault.place.is_empty() { "" } else { "/" };
         let path = format!("{place}{separator}{}", fault.place);
         let anomaly = Anomaly::new(fault.code.code(), path, fault.code.detail());
@@ -482,7 +483,7 @@ impl<'s> Assembler<'s> {
         self.push_anomaly(&anomaly, None);
     }
 
-    fn push_anomaly(&mut self, anomaly: &Anomaly, marker: Option<Vec<u8>>) {
+    fn push_anomaly(&mut self, anomaly: &Anomaly, marker: Option<&[u8]>) {
         if self.settings.policy == Policy::StrictFail {
             return;
         }
@@ -493,7 +494,7 @@ impl<'s> Assembler<'s> {
                 .hex("request", &request)
                 .string("signal", "anomaly");
         });
-        let payload = self.anomaly_payload(anomaly, marker.as_deref());
+        let payload = self.anomaly_payload(anomaly, marker);
         self.payload_bytes += payload.as_bytes().len();
         let fields = EnvelopeFields {
             envelope_id,
@@ -531,12 +532,6 @@ impl<'s> Assembler<'s> {
     }
 }
 
-/// A name that the arena holds.
-fn named<'a>(arena: &'a [u8], place: &std::ops::Range<usize>) -> Option<&'a str> {
-    let text = arena.get(place.clone()).and_then(|text| std::str::from_utf8(text).ok());
-    text.filter(|text| !text.is_empty())
-}
-
 /// What is wrong with a record that is stored all the same, by what was noted while it was read.
 fn soft_faults(notes: Notes) -> Vec<FaultCode> {
     [
@@ -550,11 +545,10 @@ fn soft_faults(notes: Notes) -> Vec<FaultCode> {
     .collect()
 }
 
-fn trace_id(bytes: &TraceIdBytes) -> Option<TraceId> {
-    let mut text = [0; 32];
-    encode_hex_into(bytes, &mut text);
+fn trace_id(text: &TraceIdText) -> Option<TraceId> {
     // Hex digits keep every rule of a name.
-    std::str::from_utf8(&text).ok().and_then(|text| TraceId::new(text).ok())
+    let digits = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    std::str::from_utf8(digits).ok().and_then(|digits| TraceId::new(digits).ok())
 }
 
 /// Where a record stood in its input.

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod integer;
+mod order;
 mod record;
 mod value;
 mod walk;

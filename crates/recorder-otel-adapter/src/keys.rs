@@ -102,24 +102,58 @@ pub(crate) struct Key<'s> {
     pub(crate) opening: Box<[u8]>,
     /// `{"key":KEY,"value":`, as SDKs spell it.
     spelled: Box<[u8]>,
-    /// Where the key is that came behind it last.
-    next: usize,
-    /// The value that it had last.
-    last: Last,
+    /// The keys that came behind it, the last one first.
+    next: Next,
+    /// What stood under it.
+    last: [Last; LAST_KEPT],
+    /// Which of them gives way next.
+    turn: usize,
+    /// How often another value may still come before none is kept any more.
+    patience: u8,
 }
 
-/// A value as it was spelled and as it was rendered. Most attributes say the same in record after record.
+/// Keys that came behind another one, or began a list, the last one first.
+type Next = [usize; 2];
+
+/// Attributes that are kept of each key.
+const LAST_KEPT: usize = 2;
+
+/// An attribute: its value as it was spelled up to the end of the attribute, and all of it as it was rendered. Most say the
+/// same in record after record.
+#[derive(Default)]
 struct Last {
     spelled: Vec<u8>,
     rendered: Vec<u8>,
-    /// How often another value may still come before none is kept any more.
-    patience: u8,
+}
+
+/// How an attribute begins.
+pub(crate) enum Begun<'k> {
+    /// With a key that came here before.
+    Key {
+        /// The index of the key.
+        index: usize,
+        /// Bytes up to the value, as spelled.
+        length: usize,
+    },
+    /// It says what one of the last ones with its key said.
+    Repeated {
+        /// The index of the key.
+        index: usize,
+        /// The hash of the key.
+        hash: u64,
+        /// Bytes of it, as spelled.
+        length: usize,
+        /// All of it.
+        rendered: &'k [u8],
+        /// Bytes of the key, as rendered.
+        opening: usize,
+    },
 }
 
 /// How often in a row another value may come.
 const PATIENCE: u8 = 8;
 
-/// Bytes of the longest value that is kept, as spelled and as rendered.
+/// Bytes of the longest attribute that is kept, as spelled and as rendered.
 const LAST_BYTES_MAX: usize = 256;
 
 impl<'s> Key<'s> {
@@ -135,8 +169,10 @@ impl<'s> Key<'s> {
             plain: !matches!(verdict, NameVerdict::Secret(_)),
             spelled: [&opening[..], b"\"value\":"].concat().into(),
             opening: opening.into(),
-            next: ENTRIES,
-            last: Last { spelled: Vec::new(), rendered: Vec::new(), patience: PATIENCE },
+            next: [NONE; 2],
+            last: Default::default(),
+            turn: 0,
+            patience: PATIENCE,
         }
     }
 }
@@ -144,126 +180,164 @@ impl<'s> Key<'s> {
 /// How an attribute begins.
 pub(crate) const KEY_OPENING: &[u8; 7] = b"{\"key\":";
 
-/// Entries of the table.
-const ENTRIES: usize = 512;
+/// Places that hashes give.
+const PLACES: usize = 512;
 
 /// Bytes of the longest key that is kept.
 const KEPT_BYTES_MAX: usize = 96;
 
-/// The keys met last, at the places that their hashes give them; at the last place, the last one that is too long.
+/// Stands for no key.
+const NONE: usize = usize::MAX;
+
+/// The keys met last, in the order in which they were met first; of keys with the same place, and of those that are too long,
+/// only the last one.
 pub(crate) struct KeyTable<'s> {
-    keys: Box<[Option<Key<'s>>]>,
-    /// Where the key is that began the last list.
-    first: usize,
+    keys: Vec<Key<'s>>,
+    /// Where the key of each place is among the keys, from one on; zero where there is none. The last place is for those that
+    /// are too long.
+    places: Box<[u16; PLACES + 1]>,
+    /// The keys that began lists.
+    first: Next,
     /// How many keys were learned.
     learned: u64,
 }
 
-/// Where a value may be kept, and since when: holds until another key is learned.
+/// Where an attribute may be kept, and since when: holds until another key is learned.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
-    place: usize,
+    key: usize,
     learned: u64,
 }
 
 impl Default for KeyTable<'_> {
     fn default() -> Self {
-        Self { keys: (0..=ENTRIES).map(|_| None).collect(), first: ENTRIES, learned: 0 }
+        Self { keys: Vec::new(), places: Box::new([0; PLACES + 1]), first: [NONE; 2], learned: 0 }
     }
 }
 
 impl<'s> KeyTable<'s> {
     /// What stands before the first key of a list.
-    pub(crate) const START: usize = usize::MAX;
+    pub(crate) const START: usize = NONE;
 
-    /// Finds out what `key` means; gives its place.
+    /// Finds out what `key` means; gives its index.
     #[inline]
-    pub(crate) fn place(&mut self, key: &str, screen: &Screen<'s>) -> usize {
+    pub(crate) fn find(&mut self, key: &str, screen: &Screen<'s>) -> usize {
         let hash = hash(key.as_bytes());
         let place = match key.len() <= KEPT_BYTES_MAX {
-            true => (hash >> 32) as usize % ENTRIES,
-            false => ENTRIES,
+            true => (hash >> 32) as usize % PLACES,
+            false => PLACES,
         };
-        let known = self.at(place).is_some_and(|kept| kept.hash == hash && *kept.text == *key);
-        if !known {
-            self.learn(place, Key::of(key, hash, screen));
+        let index =
+            self.places.get(place).map_or(NONE, |index| usize::from(*index).wrapping_sub(1));
+        match self.keys.get(index) {
+            Some(kept) if kept.hash == hash && *kept.text == *key => index,
+            _ => self.learn(place, index, Key::of(key, hash, screen)),
         }
-        place
     }
 
     #[cold]
-    fn learn(&mut self, place: usize, key: Key<'s>) {
+    fn learn(&mut self, place: usize, index: usize, key: Key<'s>) -> usize {
         self.learned += 1;
-        if let Some(kept) = self.keys.get_mut(place) {
-            *kept = Some(key);
+        if let Some(kept) = self.keys.get_mut(index) {
+            *kept = key;
+            return index;
+        }
+        self.keys.push(key);
+        if let (Some(index), Ok(behind)) =
+            (self.places.get_mut(place), u16::try_from(self.keys.len()))
+        {
+            *index = behind;
+        }
+        self.keys.len() - 1
+    }
+
+    /// The key at an index.
+    #[inline]
+    pub(crate) fn at(&self, index: usize) -> Option<&Key<'s>> {
+        self.keys.get(index)
+    }
+
+    /// How the attribute begins that stands at the beginning of `text`, behind the key at `before`, if it came there before and
+    /// is spelled as SDKs do. Only where the attribute is wanted `whole` is its value compared.
+    #[inline]
+    pub(crate) fn begun(&self, before: usize, text: &[u8], whole: bool) -> Option<Begun<'_>> {
+        let next = if before == Self::START { self.first } else { self.at(before)?.next };
+        let is_next =
+            |index: &usize| self.at(*index).is_some_and(|key| text.starts_with(&key.spelled));
+        let index = next.into_iter().find(is_next)?;
+        let Key { spelled, last, hash, opening, .. } = self.at(index)?;
+        let value = text.get(spelled.len()..)?;
+        let is_last =
+            |last: &&Last| whole && !last.spelled.is_empty() && value.starts_with(&last.spelled);
+        Some(match last.iter().find(is_last) {
+            None => Begun::Key { index, length: spelled.len() },
+            Some(last) => Begun::Repeated {
+                index,
+                hash: *hash,
+                length: spelled.len() + last.spelled.len(),
+                rendered: &last.rendered,
+                opening: opening.len(),
+            },
+        })
+    }
+
+    /// Says that an attribute with the key at `index` was one of the last ones again.
+    #[inline]
+    pub(crate) fn repeated(&mut self, index: usize) {
+        if let Some(key) = self.keys.get_mut(index) {
+            key.patience = PATIENCE;
         }
     }
 
-    /// The key at a place.
-    #[inline]
-    pub(crate) fn at(&self, place: usize) -> Option<&Key<'s>> {
-        self.keys.get(place)?.as_ref()
+    /// Remembers that the key at `index` came behind the one at `before`.
+    #[cold]
+    pub(crate) fn expect(&mut self, before: usize, index: usize) {
+        let next = match self.keys.get_mut(before) {
+            _ if before == Self::START => &mut self.first,
+            Some(key) => &mut key.next,
+            None => return,
+        };
+        *next = [index, next[0]];
     }
 
-    /// The key that came behind the one at `before` the last time, if `text` begins with it as SDKs spell it: its place, and
-    /// how long it is there.
+    /// Where attributes with the key that was looked up last are kept; `None` where they are not, for something of them is
+    /// removed, or means something to others.
     #[inline]
-    pub(crate) fn expected(&self, before: usize, text: &[u8]) -> Option<(usize, usize)> {
-        let place = if before == Self::START { self.first } else { self.at(before)?.next };
-        let spelled = &self.at(place)?.spelled;
-        text.starts_with(spelled).then_some((place, spelled.len()))
+    pub(crate) fn slot(&self, index: usize) -> Option<Slot> {
+        let key = self.at(index)?;
+        let is_kept = key.plain
+            && key.text.len() <= KEPT_BYTES_MAX
+            && key.under.reason.is_none()
+            && key.under.part.is_none();
+        is_kept.then_some(Slot { key: index, learned: self.learned })
     }
 
-    /// Remembers that the key at `place` came behind the one at `before`.
-    #[inline]
-    pub(crate) fn expect(&mut self, before: usize, place: usize) {
-        match self.keys.get_mut(before) {
-            _ if before == Self::START => self.first = place,
-            Some(Some(key)) => key.next = place,
-            _ => {}
-        }
-    }
-
-    /// Where values of the key that was looked up last are kept; `None` where they are not, for they are removed, or mean
-    /// something to others.
-    #[inline]
-    pub(crate) fn slot(&self, place: usize) -> Option<Slot> {
-        let under = self.at(place)?.under;
-        let is_kept = place < ENTRIES && under.reason.is_none() && under.part.is_none();
-        is_kept.then_some(Slot { place, learned: self.learned })
-    }
-
-    /// The value that the key had last, if `text` begins with it: how long it is there, and how it is rendered.
-    #[inline]
-    pub(crate) fn repeated(&mut self, slot: Slot, text: &[u8]) -> Option<(usize, &[u8])> {
-        let last = &mut self.keys.get_mut(slot.place)?.as_mut()?.last;
-        if last.spelled.is_empty() || !text.starts_with(&last.spelled) {
-            return None;
-        }
-        last.patience = PATIENCE;
-        Some((last.spelled.len(), &last.rendered))
-    }
-
-    /// Keeps a value that was read whole.
+    /// Keeps an attribute that was read whole: its value as spelled, and all of it as rendered. Where hardly any comes again,
+    /// none is kept any more.
     #[inline]
     pub(crate) fn keep(&mut self, slot: Slot, spelled: &str, rendered: &[u8]) {
         let is_same = slot.learned == self.learned;
-        let Some(Some(key)) = self.keys.get_mut(slot.place).filter(|_| is_same) else { return };
-        let last = &mut key.last;
-        last.spelled.clear();
-        if last.patience == 0 || spelled.len().max(rendered.len()) > LAST_BYTES_MAX {
+        let Some(key) = self.keys.get_mut(slot.key).filter(|_| is_same) else { return };
+        if key.patience == 0 {
+            return key.last.iter_mut().for_each(|last| last.spelled.clear());
+        }
+        if spelled.len().max(rendered.len()) > LAST_BYTES_MAX {
             return;
         }
-        last.patience -= 1;
-        last.spelled.extend_from_slice(spelled.as_bytes());
-        last.rendered.clear();
-        last.rendered.extend_from_slice(rendered);
+        key.patience -= 1;
+        key.turn = (key.turn + 1) % LAST_KEPT;
+        if let Some(Last { spelled: place, rendered: beside }) = key.last.get_mut(key.turn) {
+            place.clear();
+            place.extend_from_slice(spelled.as_bytes());
+            beside.clear();
+            beside.extend_from_slice(rendered);
+        }
     }
 }
 
 /// A hash of a few multiplications. Whoever finds collisions slows the look-up of his own keys down.
 #[inline]
-fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut state = FACTOR ^ bytes.len() as u64;
     let mut rest = bytes;

@@ -2,15 +2,13 @@
 //!
 //! JSON and protobuf fill the same fields, so that a span has one payload, and with it one id, whichever it came as.
 
-use std::ops::Range;
-
 use recorder_core::hash::encode_hex_into;
 use recorder_core::time::UtcTimestamp;
 
 use crate::fault::{Fault, FaultCode};
 use crate::keys::Label;
 use crate::note::{Note, Notes};
-use crate::render::{Labels, Renderer, write_integer, write_u64_string};
+use crate::render::{Labels, write_integer, write_u64_string};
 
 /// Bytes of a trace id.
 pub(crate) const TRACE_ID_BYTES: usize = 16;
@@ -24,27 +22,63 @@ pub(crate) type TraceIdBytes = [u8; TRACE_ID_BYTES];
 /// The id of a span.
 pub(crate) type SpanIdBytes = [u8; SPAN_ID_BYTES];
 
+/// The id of a trace as JSON: hex digits in quotes.
+pub(crate) type TraceIdText = [u8; 2 * TRACE_ID_BYTES + 2];
+
+/// The id of a span as JSON.
+pub(crate) type SpanIdText = [u8; 2 * SPAN_ID_BYTES + 2];
+
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+
+/// Digits of the longest unsigned integer of 64 bits.
+const DECIMAL_DIGITS_MAX: usize = 20;
+
+/// An integer as JSON spells one of 64 bits: decimal digits in quotes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Decimal {
+    text: [u8; DECIMAL_DIGITS_MAX + 2],
+    length: u8,
+}
+
+impl Decimal {
+    fn new(value: u64) -> Self {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value).as_bytes();
+        let mut text = [b'"'; DECIMAL_DIGITS_MAX + 2];
+        if let Some(place) = text.get_mut(1..=digits.len()) {
+            place.copy_from_slice(digits);
+        }
+        Self { text, length: digits.len() as u8 + 2 }
+    }
+
+    /// The text, quotes included.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..usize::from(self.length)).unwrap_or_default()
+    }
+}
+
+/// Bytes as JSON: hex digits in quotes.
+fn hex_text<const BYTES: usize, const TEXT: usize>(bytes: &[u8; BYTES]) -> [u8; TEXT] {
+    let mut text = [b'"'; TEXT];
+    if let Some(digits) = text.get_mut(1..=2 * BYTES) {
+        encode_hex_into(bytes, digits);
+    }
+    text
+}
 
 /// A record that was read.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    /// Where its text lies in the arena.
-    pub(crate) body: Range<usize>,
     pub(crate) claimed_time: UtcTimestamp,
     pub(crate) identity: Identity,
-    pub(crate) trace_id: Option<TraceIdBytes>,
-    /// Where the agent's name lies in the arena; empty where there is none.
-    pub(crate) agent: Range<usize>,
-    /// Where the session's name lies; empty where there is none.
-    pub(crate) session: Range<usize>,
+    pub(crate) trace_id: Option<TraceIdText>,
     pub(crate) notes: Notes,
 }
 
 /// What tells a record from others, beside its trace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Identity {
-    Span { span_id: SpanIdBytes, start: u64, end: u64 },
+    Span { span_id: SpanIdText, start: Decimal, end: Decimal },
     Log { severity: Severity },
 }
 
@@ -146,12 +180,10 @@ impl SpanFields {
         claimed_time(self.start, notes)
     }
 
-    /// Checks and ends a span of which `{"attributes":[…]` is written from `start` on.
+    /// Checks and ends a span of which `{"attributes":[…]` is written.
     pub(crate) fn stage(
         &self,
-        start: usize,
         pieces: &Pieces,
-        renderer: &mut Renderer<'_>,
         mut notes: Notes,
         out: &mut Vec<u8>,
     ) -> Result<Staged, Fault> {
@@ -159,29 +191,28 @@ impl SpanFields {
         if matches!(&*pieces.name, b"" | b"\"\"") {
             notes.add(Note::NameEmpty);
         }
-        self.write(pieces, out);
-        let body = start..out.len();
-        let (agent, session) = take_labels(&mut renderer.labels, out);
+        let trace_id = hex_text(&self.trace_id);
+        let span_id = hex_text(&self.span_id);
+        let (start, end) = (Decimal::new(self.start), Decimal::new(self.end));
+        self.write(pieces, (&trace_id, &span_id), (&start, &end), out);
         Ok(Staged {
-            body,
             claimed_time,
-            identity: Identity::Span { span_id: self.span_id, start: self.start, end: self.end },
-            trace_id: Some(self.trace_id),
-            agent,
-            session,
+            identity: Identity::Span { span_id, start, end },
+            trace_id: Some(trace_id),
             notes,
         })
     }
 
-    fn write(&self, pieces: &Pieces, out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"dropped_attributes_count\":");
-        write_integer(self.dropped_attributes.into(), out);
-        out.extend_from_slice(b",\"dropped_events_count\":");
-        write_integer(self.dropped_events.into(), out);
-        out.extend_from_slice(b",\"dropped_links_count\":");
-        write_integer(self.dropped_links.into(), out);
+    fn write(
+        &self,
+        pieces: &Pieces,
+        (trace_id, span_id): (&TraceIdText, &SpanIdText),
+        (start, end): (&Decimal, &Decimal),
+        out: &mut Vec<u8>,
+    ) {
+        self.write_dropped(out);
         out.extend_from_slice(b",\"end_time_unix_nano\":");
-        write_u64_string(self.end, out);
+        out.extend_from_slice(end.as_bytes());
         write_list(b",\"events\":", &pieces.events, out);
         out.extend_from_slice(b",\"flags\":");
         write_integer(self.flags.into(), out);
@@ -195,18 +226,35 @@ impl SpanFields {
         out.extend_from_slice(b",\"parent_span_id\":");
         write_hex_or_null(self.parent_span_id.as_ref().map(|id| &id[..]), out);
         out.extend_from_slice(b",\"span_id\":");
-        write_hex(&self.span_id, out);
+        out.extend_from_slice(span_id);
         out.extend_from_slice(b",\"start_time_unix_nano\":");
-        write_u64_string(self.start, out);
+        out.extend_from_slice(start.as_bytes());
         out.extend_from_slice(b",\"status\":{\"code\":");
         write_integer(self.status.into(), out);
         out.extend_from_slice(b",\"code_name\":\"");
         out.extend_from_slice(status_name(self.status).as_bytes());
         write_text(b"\",\"message\":", &pieces.message, out);
         out.extend_from_slice(b"},\"trace_id\":");
-        write_hex(&self.trace_id, out);
+        out.extend_from_slice(trace_id);
         write_text(b",\"trace_state\":", &pieces.trace_state, out);
         out.push(b'}');
+    }
+
+    fn write_dropped(&self, out: &mut Vec<u8>) {
+        let counts = [self.dropped_attributes, self.dropped_events, self.dropped_links];
+        if counts == [0; 3] {
+            // Nothing is dropped from nearly all spans.
+            out.extend_from_slice(
+                b",\"dropped_attributes_count\":0,\"dropped_events_count\":0,\"dropped_links_count\":0",
+            );
+            return;
+        }
+        out.extend_from_slice(b",\"dropped_attributes_count\":");
+        write_integer(self.dropped_attributes.into(), out);
+        out.extend_from_slice(b",\"dropped_events_count\":");
+        write_integer(self.dropped_events.into(), out);
+        out.extend_from_slice(b",\"dropped_links_count\":");
+        write_integer(self.dropped_links.into(), out);
     }
 }
 
@@ -240,26 +288,19 @@ impl LogFields {
         Ok((claimed_time(time, notes)?, severity))
     }
 
-    /// Checks and ends a log record of which `{"attributes":[…]` is written from `start` on.
+    /// Checks and ends a log record of which `{"attributes":[…]` is written.
     pub(crate) fn stage(
         &self,
-        start: usize,
         pieces: &Pieces,
-        renderer: &mut Renderer<'_>,
         mut notes: Notes,
         out: &mut Vec<u8>,
     ) -> Result<Staged, Fault> {
         let (claimed_time, severity) = self.check(&mut notes)?;
         self.write(pieces, out);
-        let body = start..out.len();
-        let (agent, session) = take_labels(&mut renderer.labels, out);
         Ok(Staged {
-            body,
             claimed_time,
             identity: Identity::Log { severity },
-            trace_id: self.trace_id,
-            agent,
-            session,
+            trace_id: self.trace_id.as_ref().map(hex_text),
             notes,
         })
     }
@@ -341,18 +382,6 @@ impl LinkFields {
     }
 }
 
-/// Writes what the attributes of a record name, and gives where.
-fn take_labels(labels: &mut Labels, out: &mut Vec<u8>) -> (Range<usize>, Range<usize>) {
-    let mut write = |text: Option<&str>| {
-        let start = out.len();
-        out.extend_from_slice(text.unwrap_or_default().as_bytes());
-        start..out.len()
-    };
-    let names = (write(labels.find(Label::Agent)), write(session_of(labels)));
-    labels.clear();
-    names
-}
-
 /// The session that attributes name: a conversation before a session before a connection.
 pub(crate) fn session_of(labels: &Labels) -> Option<&str> {
     [Label::Conversation, Label::Session, Label::McpSession]
@@ -427,7 +456,7 @@ pub(crate) fn write_count(dropped_attributes: u32, out: &mut Vec<u8>) {
 }
 
 /// A scope but for its schema, which stands between its name and its version and arrives after both.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ScopePart {
     /// `{"attributes":[…],"dropped_attributes_count":N,"name":"…"`.
     pub(crate) before: Vec<u8>,

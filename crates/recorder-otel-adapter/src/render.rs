@@ -10,7 +10,7 @@ use recorder_envelope::redaction::{Kind, NameVerdict, PairPart};
 
 use crate::bounds::Bounds;
 use crate::fault::{Fault, FaultCode};
-use crate::keys::{KEY_OPENING, KeyTable, Label, Part, Slot, Under};
+use crate::keys::{Begun, KEY_OPENING, KeyTable, Label, Part, Slot, Under};
 use crate::screen::Screen;
 
 /// What of a record or resource names its actor, environment and session, as far as it may be shown.
@@ -69,7 +69,7 @@ impl<'s> Fate<'s> {
 
     /// What becomes of a string, an array or a list.
     #[inline]
-    fn of_other(self) -> Self {
+    pub(crate) fn of_other(self) -> Self {
         match self {
             Self::Show(under) => under.removed().map_or(self, Self::Remove),
             fate => fate,
@@ -105,13 +105,38 @@ pub(crate) struct Renderer<'s> {
 /// An attribute list under way.
 pub(crate) struct ListMark {
     first_key: usize,
-    count: usize,
+    pub(crate) count: usize,
     /// Where the key before is kept.
     pub(crate) before: usize,
     /// A bit for each key, by its hash.
     keys: u128,
     pair_name: Option<Box<str>>,
     pair_value: Option<PairValue>,
+}
+
+/// What an attribute begins with.
+pub(crate) enum Begin {
+    /// Something that must be read to be known.
+    Unknown,
+    /// This key, in so many bytes up to its value.
+    Key { index: usize, length: usize },
+    /// All of it, in so many bytes.
+    Whole { length: usize },
+}
+
+impl ListMark {
+    /// Counts one more attribute, and writes the comma before it.
+    #[inline]
+    fn count(&mut self, bounds: &Bounds, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if self.count >= bounds.attributes_max {
+            return Err(Fault::new(FaultCode::TooManyAttributes));
+        }
+        if self.count > 0 {
+            out.push(b',');
+        }
+        self.count += 1;
+        Ok(())
+    }
 }
 
 /// A value that the name of its pair may yet make a secret.
@@ -164,7 +189,7 @@ impl<'s> Renderer<'s> {
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Result<(Fate<'s>, Option<Slot>), Fault> {
-        let place = self.keys.place(key, &self.screen);
+        let place = self.keys.find(key, &self.screen);
         self.open_known(list, place, outer, out)
     }
 
@@ -180,13 +205,7 @@ impl<'s> Renderer<'s> {
         let Some(key) = self.keys.at(place) else {
             return Err(Fault::new(FaultCode::RecordTooLarge));
         };
-        if list.count >= self.bounds.attributes_max {
-            return Err(Fault::new(FaultCode::TooManyAttributes));
-        }
-        if list.count > 0 {
-            out.push(b',');
-        }
-        list.count += 1;
+        list.count(self.bounds, out)?;
         let start = out.len();
         let (hash, under) = (key.hash, key.under);
         if key.plain || outer == Fate::Raw {
@@ -196,33 +215,63 @@ impl<'s> Renderer<'s> {
             self.screen.write_text(&key.text, out);
             out.push(b',');
         }
-        self.refuse_repeated(list, hash, start, out)?;
+        self.refuse_repeated(list, hash, start..out.len(), out)?;
         Ok(match outer {
             Fate::Raw | Fate::Remove(_) => (outer, None),
             Fate::Show(_) | Fate::Item(_) => (Fate::Show(under), self.keys.slot(place)),
         })
     }
 
-    /// Compares with every key of the list that has the same hash; canonical text has one spelling.
+    /// Begins an attribute of this list if `text` begins with it and its key came here before. One that says what it said before
+    /// is written at once, where it is wanted `whole`.
+    #[inline]
+    pub(crate) fn begin(
+        &mut self,
+        list: &mut ListMark,
+        text: &[u8],
+        whole: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<Begin, Fault> {
+        let begun = self.keys.begun(list.before, text, whole);
+        let (index, hash, length, key_length, start) = match begun {
+            None => return Ok(Begin::Unknown),
+            Some(Begun::Key { index, length }) => {
+                list.before = index;
+                return Ok(Begin::Key { index, length });
+            }
+            Some(Begun::Repeated { index, hash, length, rendered, opening }) => {
+                list.count(self.bounds, out)?;
+                let start = out.len();
+                out.extend_from_slice(rendered);
+                (index, hash, length, opening, start)
+            }
+        };
+        list.before = index;
+        self.keys.repeated(index);
+        self.refuse_repeated(list, hash, start..start + key_length, out)?;
+        Ok(Begin::Whole { length })
+    }
+
+    /// Compares the key at `written` with every key of the list that has the same hash; canonical text has one spelling.
     #[inline]
     fn refuse_repeated(
         &mut self,
         list: &mut ListMark,
         hash: u64,
-        start: usize,
+        written: Range<usize>,
         out: &[u8],
     ) -> Result<(), Fault> {
         let bit = 1 << (hash % u128::BITS as u64);
-        if list.keys & bit != 0 && self.is_repeated(list, hash, start, out) {
+        if list.keys & bit != 0 && self.is_repeated(list, hash, written.clone(), out) {
             return Err(Fault::new(FaultCode::AttributeRepeated));
         }
         list.keys |= bit;
-        self.seen.push((hash, start, out.len()));
+        self.seen.push((hash, written.start, written.end));
         Ok(())
     }
 
-    fn is_repeated(&self, list: &ListMark, hash: u64, start: usize, out: &[u8]) -> bool {
-        let key = out.get(start..);
+    fn is_repeated(&self, list: &ListMark, hash: u64, written: Range<usize>, out: &[u8]) -> bool {
+        let key = out.get(written);
         let mine = self.seen.get(list.first_key..).unwrap_or_default();
         mine.iter().any(|&(other, from, to)| other == hash && out.get(from..to) == key)
     }
@@ -271,6 +320,13 @@ impl<'s> Renderer<'s> {
         self.labels.clear();
         self.announced = None;
         self.pair_name = None;
+    }
+
+    /// Writes the type of a string that is removed, and its marker.
+    pub(crate) fn removed_string(&mut self, reason: &str, bytes: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"type\":\"string\",\"value\":");
+        self.kind = Kind::String;
+        self.screen.write_removed(reason, bytes, out);
     }
 
     /// Writes a string's type and value.
@@ -402,13 +458,13 @@ impl<'s> Renderer<'s> {
         if rendered == b"[]" {
             out.extend_from_slice(&rendered);
         } else {
-            self.screen.write_removed(reason, &String::from_utf8_lossy(&rendered), out);
+            self.screen.write_removed(reason, &rendered, out);
         }
     }
 
     /// Writes a text that stands under a name of OTLP's own, which the policy may name.
     pub(crate) fn named_text(&mut self, name: &str, text: &str, out: &mut Vec<u8>) {
-        let place = self.keys.place(name, &self.screen);
+        let place = self.keys.find(name, &self.screen);
         match self.keys.at(place).and_then(|key| key.under.removed()) {
             Some(reason) => self.screen.write_removed(reason, text, out),
             None => self.text(text, out),

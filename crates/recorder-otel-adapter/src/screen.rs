@@ -1,6 +1,5 @@
 //! What may be shown: the redaction engine, with what OpenTelemetry's keys add to it.
 
-use recorder_envelope::json::write_string;
 use recorder_envelope::redaction::{Kind, NameVerdict, PairPart, Redaction};
 
 /// The reason that the markers of log bodies give.
@@ -41,13 +40,17 @@ impl<'r> Screen<'r> {
         self.redaction.tally() == before
     }
 
-    /// Writes the marker of what is removed.
-    pub(crate) fn write_removed(&mut self, reason: &str, text: &str, out: &mut Vec<u8>) {
-        if text.is_empty() {
+    /// Writes the marker of the text that is removed.
+    pub(crate) fn write_removed(
+        &mut self,
+        reason: &str,
+        text: impl AsRef<[u8]>,
+        out: &mut Vec<u8>,
+    ) {
+        match text.as_ref() {
             // Nothing is nothing to hide, and that it was nothing is evidence.
-            write_string(out, text);
-        } else {
-            self.redaction.remove_text(reason, text, out);
+            [] => out.extend_from_slice(b"\"\""),
+            text => self.redaction.remove_text(reason, text, out),
         }
     }
 }

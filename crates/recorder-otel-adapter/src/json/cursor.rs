@@ -2,7 +2,7 @@
 //!
 //! Skipping knows brackets and quotes and neither escapes nor depth; what is read is held to all rules.
 
-use recorder_envelope::json::{JsonErrorKind, plain_end, read_escape};
+use recorder_envelope::json::{JsonErrorKind, append_run, plain_end, read_escape};
 
 use crate::fault::{Fault, FaultCode, Stop};
 
@@ -22,7 +22,7 @@ pub(crate) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// The string itself, borrowed unless something is escaped.
-    pub(crate) fn read<'s>(self, scratch: &'s mut String) -> Result<&'s str, Fault>
+    pub(crate) fn read<'s>(self, scratch: &'s mut Vec<u8>) -> Result<&'s str, Fault>
     where
         'a: 's,
     {
@@ -31,7 +31,7 @@ impl<'a> Text<'a> {
         }
         scratch.clear();
         unescape(self.raw, scratch)?;
-        Ok(scratch)
+        as_text(scratch)
     }
 
     /// The bytes when nothing is escaped, to tell member names apart.
@@ -46,12 +46,12 @@ impl<'a> Text<'a> {
 }
 
 /// Replaces escapes; pairs of surrogates become one character, a lone one is a fault.
-fn unescape(raw: &str, out: &mut String) -> Result<(), Fault> {
+fn unescape(raw: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
     let bytes = raw.as_bytes();
     let mut at = 0;
     loop {
         let end = plain_end(bytes, at);
-        out.push_str(raw.get(at..end).unwrap_or_default());
+        append_run(out, bytes, at, end);
         match bytes.get(end) {
             None => return Ok(()),
             Some(b'\\') => at = end + unescape_one(bytes.get(end..).unwrap_or_default(), out)?,
@@ -61,13 +61,18 @@ fn unescape(raw: &str, out: &mut String) -> Result<(), Fault> {
 }
 
 /// Reads the escape that begins `bytes` and gives its length.
-fn unescape_one(bytes: &[u8], out: &mut String) -> Result<usize, Fault> {
+fn unescape_one(bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, Fault> {
     let escape = read_escape(bytes).map_err(|kind| match kind {
         JsonErrorKind::LoneSurrogate => Fault::new(FaultCode::LoneSurrogate),
         _ => Fault::new(FaultCode::StringEscape),
     })?;
-    out.push(escape.character);
+    out.extend_from_slice(escape.character.encode_utf8(&mut [0; 4]).as_bytes());
     Ok(escape.length)
+}
+
+/// What was unescaped is UTF-8, as what it was read from.
+fn as_text(unescaped: &[u8]) -> Result<&str, Fault> {
+    simdutf8::basic::from_utf8(unescaped).map_err(|_| Fault::new(FaultCode::StringCharacter))
 }
 
 /// What a value is, by its first byte.
@@ -138,10 +143,32 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// As [`take`](Self::take), for a literal text.
+    #[inline(always)]
+    pub(crate) fn take_text(&mut self, literal: &'static str) -> bool {
+        let found = self.ahead().starts_with(literal.as_bytes());
+        self.at += if found { literal.len() } else { 0 };
+        found
+    }
+
     /// What is left of the text.
     #[inline]
     pub(crate) fn ahead(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    /// What `read` makes of a string that stands right here and has exactly this many bytes, all of which `read` must know for
+    /// plain; else stays where it is.
+    #[inline]
+    pub(crate) fn exactly<T>(
+        &mut self,
+        length: usize,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let string = self.ahead().get(..length + 2)?;
+        let read = read(string.strip_prefix(b"\"")?.strip_suffix(b"\"")?)?;
+        self.at += string.len();
+        Some(read)
     }
 
     /// Reads a number that stands right here and is nothing but up to nine digits; else stays where it is.
@@ -185,7 +212,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn text<'s>(
         &mut self,
-        scratch: &'s mut String,
+        scratch: &'s mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<&'s str, Stop<Malformed>>
     where
@@ -202,7 +229,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn rest<'s>(
         &mut self,
-        scratch: &'s mut String,
+        scratch: &'s mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<&'s str, Stop<Malformed>>
     where
@@ -212,6 +239,24 @@ impl<'a> Cursor<'a> {
         match self.plain_rest() {
             Some(plain) if plain.len() <= bytes_max => Ok(plain),
             Some(_) => Err(FaultCode::RecordTooLarge.into()),
+            None => Ok(as_text(self.escaped(start, scratch, bytes_max)?)?),
+        }
+    }
+
+    /// As [`rest`](Self::rest), for whoever needs no more than the bytes.
+    #[inline]
+    pub(crate) fn rest_bytes<'s>(
+        &mut self,
+        scratch: &'s mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<&'s [u8], Stop<Malformed>>
+    where
+        'a: 's,
+    {
+        let start = self.at;
+        match self.plain_rest() {
+            Some(plain) if plain.len() <= bytes_max => Ok(plain.as_bytes()),
+            Some(_) => Err(FaultCode::RecordTooLarge.into()),
             None => self.escaped(start, scratch, bytes_max),
         }
     }
@@ -220,9 +265,9 @@ impl<'a> Cursor<'a> {
     fn escaped<'s>(
         &mut self,
         start: usize,
-        scratch: &'s mut String,
+        scratch: &'s mut Vec<u8>,
         bytes_max: usize,
-    ) -> Result<&'s str, Stop<Malformed>>
+    ) -> Result<&'s [u8], Stop<Malformed>>
     where
         'a: 's,
     {
@@ -234,11 +279,11 @@ impl<'a> Cursor<'a> {
         if text.len() > bytes_max {
             return Err(FaultCode::RecordTooLarge.into());
         }
-        Ok(text.read(scratch)?)
+        Ok(text.read(scratch)?.as_bytes())
     }
 
     /// Reads and unescapes at once, as long as nothing is wrong.
-    fn unescaped(&mut self, start: usize, scratch: &mut String, bytes_max: usize) -> Option<()> {
+    fn unescaped(&mut self, start: usize, scratch: &mut Vec<u8>, bytes_max: usize) -> Option<()> {
         let bytes = self.text.as_bytes();
         scratch.clear();
         let mut at = start;
@@ -247,18 +292,18 @@ impl<'a> Cursor<'a> {
             if end - start > bytes_max {
                 return None;
             }
-            scratch.push_str(self.text.get(at..end)?);
+            append_run(scratch, bytes, at, end);
             at = match (bytes.get(end)?, bytes.get(end + 1)) {
                 (b'"', _) => {
                     self.at = end + 1;
                     return Some(());
                 }
                 (b'\\', Some(b'"')) => {
-                    scratch.push('"');
+                    scratch.push(b'"');
                     end + 2
                 }
                 (b'\\', Some(b'n')) => {
-                    scratch.push('\n');
+                    scratch.push(b'\n');
                     end + 2
                 }
                 (b'\\', Some(_)) => end + unescape_one(bytes.get(end..)?, scratch).ok()?,
@@ -594,11 +639,11 @@ mod tests {
             let mut cursor = Cursor::new(json);
             let text = cursor.string().unwrap();
             assert_eq!(cursor.position(), json.len());
-            let mut scratch = String::new();
+            let mut scratch = Vec::new();
             let read = text.read(&mut scratch).map(str::to_owned).map_err(|fault| fault.code);
             let mut cursor = Cursor::new(json);
             assert!(cursor.take(b"\""));
-            match cursor.rest(&mut String::new(), json.len()) {
+            match cursor.rest(&mut Vec::new(), json.len()) {
                 Ok(at_once) => assert_eq!(Ok(at_once), read.as_deref()),
                 Err(Stop::Record(fault)) => assert_eq!(Some(&fault.code), read.as_ref().err()),
                 Err(Stop::Body(_)) => panic!("{json}"),

@@ -49,15 +49,19 @@ fn plain(text: &str) -> Option<i128> {
     (is_plain && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// The unsigned integer that `text` names: digits and nothing else, as times are written.
+/// The unsigned integer that `bytes` name: digits and nothing else, as times are written.
 #[inline]
-pub(crate) fn digits_u64(text: &str) -> Option<u64> {
-    let bytes = text.as_bytes();
+pub(crate) fn digits_u64(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > DIGITS_MAX || (bytes[0] == b'0' && bytes.len() > 1) {
         return None;
     }
-    let mut value = 0_u64;
-    for byte in bytes {
+    let (mut value, mut rest) = (0_u64, bytes);
+    // At most 16 digits go this way, and no 16 digits are too many for 64 bits.
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        value = value * 100_000_000 + eight_digits(u64::from_le_bytes(*eight))?;
+        rest = after;
+    }
+    for byte in rest {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
@@ -65,6 +69,20 @@ pub(crate) fn digits_u64(text: &str) -> Option<u64> {
         value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
     }
     Some(value)
+}
+
+/// The number that eight digits name, the first of them in the lowest byte: pairs, then fours, then all of them at once.
+#[inline]
+const fn eight_digits(word: u64) -> Option<u64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let values = word ^ (ONES * b'0' as u64);
+    // A byte that is no digit is over 9 now: itself over 0x7F, or made so by what 9 lacks to 0x7F.
+    if (values | (values & (ONES * 0x7F)) + ONES * (0x7F - 9)) & (ONES * 0x80) != 0 {
+        return None;
+    }
+    let pairs = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_FFFF_0000_FFFF;
+    Some((fours * 10_000 + (fours >> 32)) & 0xFFFF_FFFF)
 }
 
 #[cfg(test)]
@@ -119,12 +137,12 @@ mod tests {
 
     #[test]
     fn times_are_digits() {
-        assert_eq!(digits_u64("18446744073709551615"), Some(u64::MAX));
-        assert_eq!(digits_u64("0"), Some(0));
+        assert_eq!(digits_u64(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(digits_u64(b"0"), Some(0));
         for text in
             ["", "18446744073709551616", "-1", " 1", "01", "1.0", "1e3", "99999999999999999999"]
         {
-            assert_eq!(digits_u64(text), None, "{text}");
+            assert_eq!(digits_u64(text.as_bytes()), None, "{text}");
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::cursor::{Cursor, Kind};
 use super::integer;
+use super::order::{Behind, Members};
 use super::value::{Read, Values, expect_object};
 use crate::fault::FaultCode;
 use crate::note::{Note, Notes};
 use crate::record::{
-    EventFields, LinkFields, LogFields, Pieces, ScopePart, SpanFields, SpanIdBytes, Staged,
-    TraceIdBytes, write_count,
+    EventFields, LinkFields, LogFields, Pieces, SPAN_ID_BYTES, ScopePart, SpanFields, SpanIdBytes,
+    Staged, TraceIdBytes, write_count,
 };
 use crate::render::{Fate, Renderer, SHOW, STATUS_MESSAGE};
 
@@ -17,6 +18,22 @@ macro_rules! members {
         #[derive(Clone, Copy)]
         enum $name {
             $($variant,)*
+        }
+
+        impl Members for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            #[inline]
+            fn place(self) -> u8 {
+                self as u8
+            }
+
+            #[inline(always)]
+            fn take(self, cursor: &mut Cursor<'_>) -> bool {
+                match self {
+                    $(Self::$variant => cursor.take_text(concat!("\"", $text, "\":")),)*
+                }
+            }
         }
 
         impl $name {
@@ -34,6 +51,7 @@ macro_rules! members {
             }
 
             /// Refuses a member that stands twice; `seen` has a bit for each.
+            #[inline]
             fn once(self, seen: &mut u32) -> Result<(), FaultCode> {
                 let bit = 1 << self as u32;
                 if *seen & bit != 0 {
@@ -112,17 +130,28 @@ members!(ScopeMember {
     DroppedAttributes b"droppedAttributesCount" "droppedAttributesCount",
 });
 
-/// Goes through the members of an object: `$body` reads the value of each known one, the others are counted.
+/// Goes through the members of an object: `$body` reads the value of each known one, the others are counted. `$order` is where
+/// the order of this message's members is remembered.
 macro_rules! for_members {
-    ($values:ident, $cursor:ident, $members:ident, |$member:ident| $body:expr) => {
+    ($values:ident.$order:ident, $cursor:ident, $members:ident, |$member:ident| $body:expr) => {
         expect_object($cursor)?;
-        let (mut seen, mut first) = (0, true);
-        while let Some(name) = $cursor.member(first)? {
-            first = false;
-            let Some($member) = $members::of($values.name(name)?) else {
-                $values.unknown($cursor)?;
-                continue;
+        let (mut seen, mut first, mut behind) = (0, true, Behind::default());
+        while !$cursor.take(b"}") {
+            let expected = $values.orders.$order.take(behind, first, $cursor);
+            let $member: $members = match expected {
+                Some(member) => member,
+                None => {
+                    let Some(name) = $cursor.member(first)? else { break };
+                    first = false;
+                    let Some(member) = $members::of($values.name(name)?) else {
+                        $values.unknown($cursor)?;
+                        continue;
+                    };
+                    $values.orders.$order.learn(behind, member);
+                    member
+                }
             };
+            (first, behind) = (false, Behind::of($member));
             $member.once(&mut seen)?;
             let read: Read<()> = $body;
             read.map_err(|stop| stop.within($member.text()))?;
@@ -149,21 +178,19 @@ impl<'s> Records<'s> {
         (&mut self.values, &mut self.pieces)
     }
 
-    /// Reads a span and renders it at the end of `out`.
+    /// Reads a span and renders it.
     pub(super) fn span(&mut self, cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Read<Staged> {
-        let start = out.len();
         let (values, pieces) = self.begin();
         let fields = values.span(cursor, pieces, out)?;
-        Ok(fields.stage(start, pieces, &mut values.renderer, values.notes, out)?)
+        Ok(fields.stage(pieces, values.notes, out)?)
     }
 
-    /// Reads a log record and renders it at the end of `out`.
+    /// Reads a log record and renders it.
     pub(super) fn log(&mut self, cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Read<Staged> {
-        let start = out.len();
         let body_fate = self.body_fate;
         let (values, pieces) = self.begin();
         let fields = values.log(cursor, body_fate, pieces, out)?;
-        Ok(fields.stage(start, pieces, &mut values.renderer, values.notes, out)?)
+        Ok(fields.stage(pieces, values.notes, out)?)
     }
 
     /// Reads a resource and renders it but for its schema.
@@ -171,7 +198,7 @@ impl<'s> Records<'s> {
         let (values, _) = self.begin();
         let mut dropped = 0;
         let empty = values.open_record(out);
-        for_members!(values, cursor, ResourceMember, |member| match member {
+        for_members!(values.resource, cursor, ResourceMember, |member| match member {
             ResourceMember::Attributes => values.attributes(cursor, 0, SHOW, out),
             ResourceMember::DroppedAttributes => values.u32(cursor, &mut dropped),
         });
@@ -192,7 +219,7 @@ impl<'s> Records<'s> {
         let ScopePart { before, version } = out;
         let empty = values.open_record(before);
         let mut name = Vec::new();
-        for_members!(values, cursor, ScopeMember, |member| match member {
+        for_members!(values.scope, cursor, ScopeMember, |member| match member {
             ScopeMember::Name => values.text(cursor, &mut name),
             ScopeMember::Version => values.text(cursor, version),
             ScopeMember::Attributes => values.attributes(cursor, 0, SHOW, before),
@@ -227,7 +254,7 @@ impl<'s> Values<'s> {
     ) -> Read<SpanFields> {
         let mut span = SpanFields::default();
         let empty = self.open_record(out);
-        for_members!(self, cursor, SpanMember, |member| match member {
+        for_members!(self.span, cursor, SpanMember, |member| match member {
             SpanMember::TraceId => self.id(cursor, FaultCode::TraceId, &mut span.trace_id),
             SpanMember::SpanId => self.id(cursor, FaultCode::SpanId, &mut span.span_id),
             SpanMember::TraceState => self.text(cursor, &mut pieces.trace_state),
@@ -258,7 +285,7 @@ impl<'s> Values<'s> {
         if self.is_unset(cursor)? {
             return Ok(());
         }
-        for_members!(self, cursor, StatusMember, |member| match member {
+        for_members!(self.status, cursor, StatusMember, |member| match member {
             StatusMember::Code => self.enumeration(cursor, code),
             StatusMember::Message => self.status_message(cursor, message),
         });
@@ -306,7 +333,7 @@ impl<'s> Values<'s> {
     fn event(&mut self, cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Read<()> {
         let (mut event, mut name) = (EventFields::default(), Vec::new());
         let empty = self.open_record(out);
-        for_members!(self, cursor, EventMember, |member| match member {
+        for_members!(self.event, cursor, EventMember, |member| match member {
             EventMember::Time => self.time(cursor, &mut event.time),
             EventMember::Name => self.text(cursor, &mut name),
             EventMember::Attributes => self.attributes(cursor, 0, SHOW, out),
@@ -320,7 +347,7 @@ impl<'s> Values<'s> {
     fn link(&mut self, cursor: &mut Cursor<'_>, out: &mut Vec<u8>) -> Read<()> {
         let (mut link, mut trace_state) = (LinkFields::default(), Vec::new());
         let empty = self.open_record(out);
-        for_members!(self, cursor, LinkMember, |member| match member {
+        for_members!(self.link, cursor, LinkMember, |member| match member {
             LinkMember::TraceId => self.id(cursor, FaultCode::TraceId, &mut link.trace_id),
             LinkMember::SpanId => self.id(cursor, FaultCode::SpanId, &mut link.span_id),
             LinkMember::TraceState => self.text(cursor, &mut trace_state),
@@ -341,7 +368,7 @@ impl<'s> Values<'s> {
     ) -> Read<LogFields> {
         let mut log = LogFields::default();
         let empty = self.open_record(out);
-        for_members!(self, cursor, LogMember, |member| match member {
+        for_members!(self.log, cursor, LogMember, |member| match member {
             LogMember::Time => self.time(cursor, &mut log.time),
             LogMember::ObservedTime => self.time(cursor, &mut log.observed_time),
             LogMember::SeverityNumber => self.enumeration(cursor, &mut log.severity),
@@ -395,13 +422,18 @@ impl<'s> Values<'s> {
 
     /// Reads a time: digits, as a string or as a number.
     fn time(&mut self, cursor: &mut Cursor<'_>, out: &mut u64) -> Read<()> {
+        // From the year 2001 to 2286.
+        if let Some(time) = cursor.exactly(19, integer::digits_u64) {
+            *out = time;
+            return Ok(());
+        }
         let digits = match cursor.kind()? {
             Kind::Null => return Ok(cursor.null()?),
             Kind::Number => cursor.number()?,
             Kind::String => cursor.text(&mut self.scratch, self.bytes_max)?,
             _ => return Err(FaultCode::WrongKind.into()),
         };
-        *out = integer::digits_u64(digits).ok_or(FaultCode::Time)?;
+        *out = integer::digits_u64(digits.as_bytes()).ok_or(FaultCode::Time)?;
         Ok(())
     }
 
@@ -432,23 +464,30 @@ impl<'s> Values<'s> {
         code: FaultCode,
         out: &mut [u8; N],
     ) -> Read<()> {
+        if let Some(id) = cursor.exactly(2 * N, decode_id) {
+            *out = id;
+            return Ok(());
+        }
         if self.is_unset(cursor)? {
             return Ok(());
         }
         let text = cursor.text(&mut self.scratch, self.bytes_max)?;
-        *out = decode_id(text).ok_or(code)?;
+        *out = decode_id(text.as_bytes()).ok_or(code)?;
         Ok(())
     }
 
     /// Reads the parent's id. No id, or all zeros, is no parent.
     fn parent(&mut self, cursor: &mut Cursor<'_>, out: &mut Option<SpanIdBytes>) -> Read<()> {
         let mut id = SpanIdBytes::default();
-        if self.is_unset(cursor)? {
+        if let Some(parent) = cursor.exactly(2 * SPAN_ID_BYTES, decode_id) {
+            id = parent;
+        } else if self.is_unset(cursor)? {
             return Ok(());
-        }
-        let text = cursor.text(&mut self.scratch, self.bytes_max)?;
-        if !text.is_empty() {
-            id = decode_id(text).ok_or(FaultCode::SpanId)?;
+        } else {
+            let text = cursor.text(&mut self.scratch, self.bytes_max)?;
+            if !text.is_empty() {
+                id = decode_id(text.as_bytes()).ok_or(FaultCode::SpanId)?;
+            }
         }
         *out = (id != SpanIdBytes::default()).then_some(id);
         Ok(())
@@ -477,7 +516,7 @@ impl<'s> Values<'s> {
             return Ok(());
         }
         let text = cursor.text(&mut self.scratch, self.bytes_max)?;
-        *out = decode_id(text).filter(|id| *id != [0; N]);
+        *out = decode_id(text.as_bytes()).filter(|id| *id != [0; N]);
         if out.is_none() && !text.is_empty() {
             self.notes.add(note);
         }
@@ -496,16 +535,8 @@ fn expect_array(cursor: &mut Cursor<'_>) -> Read<()> {
 }
 
 /// The bytes of `2 × N` hex digits of either case.
-fn decode_id<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
+fn decode_id<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(*pair.first()?).to_digit(16)?;
-        let low = char::from(*pair.get(1)?).to_digit(16)?;
-        *byte = (high << 4 | low) as u8;
-    }
-    Some(bytes)
+    let is_whole = digits.len() == 2 * N;
+    (is_whole && faster_hex::hex_decode(digits, &mut bytes).is_ok()).then_some(bytes)
 }

@@ -6,9 +6,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::cursor::{Cursor, Kind, Malformed, Text};
 use super::integer;
+use super::order::Orders;
 use crate::fault::{FaultCode, Stop};
 use crate::note::{Note, Notes};
-use crate::render::{Fate, ListMark, Renderer};
+use crate::render::{Begin, Fate, ListMark, Renderer};
 
 /// What one step of reading gives.
 pub(crate) type Read<T> = Result<T, Stop<Malformed>>;
@@ -30,8 +31,10 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 pub(crate) struct Values<'s> {
     pub(crate) renderer: Renderer<'s>,
     /// Where strings are unescaped.
-    pub(crate) scratch: String,
+    pub(crate) scratch: Vec<u8>,
     pub(crate) notes: Notes,
+    /// In which order members came.
+    pub(super) orders: Orders,
     /// Bytes of the longest string that one record can hold, as spelled.
     pub(crate) bytes_max: usize,
 }
@@ -89,7 +92,13 @@ impl Member {
 impl<'s> Values<'s> {
     pub(crate) fn new(renderer: Renderer<'s>) -> Self {
         let bytes_max = renderer.bounds.record_bytes_max;
-        Self { renderer, scratch: String::new(), notes: Notes::default(), bytes_max }
+        Self {
+            renderer,
+            scratch: Vec::new(),
+            notes: Notes::default(),
+            orders: Orders::default(),
+            bytes_max,
+        }
     }
 
     /// Forgets the record before.
@@ -140,18 +149,23 @@ impl<'s> Values<'s> {
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
-        if let Some(place) = self.usual_key(cursor, list) {
-            let (fate, slot) = self.renderer.open_known(list, place, outer, out)?;
-            // Deeper values may be too deep where the same ones are not elsewhere.
-            let slot = slot.filter(|_| depth == 0);
-            if let Some(slot) = slot
-                && let Some((length, rendered)) = self.renderer.keys.repeated(slot, cursor.ahead())
-            {
+        // Deeper values may be too deep where the same ones are not elsewhere.
+        let whole = depth == 0;
+        let rendered_from = out.len() + usize::from(list.count > 0);
+        let index = match self.renderer.begin(list, cursor.ahead(), whole, out)? {
+            Begin::Whole { length } => {
                 cursor.seek(cursor.position() + length);
-                out.extend_from_slice(rendered);
                 return Ok(());
             }
-            let (value_start, out_start) = (cursor.position(), out.len());
+            Begin::Key { index, length } => {
+                cursor.seek(cursor.position() + length);
+                Some(index)
+            }
+            Begin::Unknown => self.usual_key(cursor, list),
+        };
+        if let Some(index) = index {
+            let (fate, slot) = self.renderer.open_known(list, index, outer, out)?;
+            let spelled_from = cursor.position();
             // Noted apart: what the record says already must not hide that this value says it too.
             let before = std::mem::take(&mut self.notes);
             self.valued(cursor, list, depth, fate, out)?;
@@ -159,9 +173,9 @@ impl<'s> Values<'s> {
             self.notes.merge(noted);
             if cursor.take(b"}") {
                 out.push(b'}');
-                if let Some(slot) = slot.filter(|_| noted == Notes::default()) {
-                    let rendered = out.get(out_start..).unwrap_or_default();
-                    self.renderer.keys.keep(slot, cursor.since(value_start), rendered);
+                if let Some(slot) = slot.filter(|_| whole && noted == Notes::default()) {
+                    let rendered = out.get(rendered_from..).unwrap_or_default();
+                    self.renderer.keys.keep(slot, cursor.since(spelled_from), rendered);
                 }
                 return Ok(());
             }
@@ -172,25 +186,19 @@ impl<'s> Values<'s> {
         self.attribute_members(cursor, list, depth, outer, Seen::default(), out)
     }
 
-    /// Reads a key that is spelled as SDKs do, up to its value, and gives its place; else stays where it is.
-    #[inline]
+    /// Reads a key that is spelled as SDKs do, up to its value, and gives its index; else stays where it is.
     fn usual_key(&mut self, cursor: &mut Cursor<'_>, list: &mut ListMark) -> Option<usize> {
         let start = cursor.position();
-        if let Some((place, length)) = self.renderer.keys.expected(list.before, cursor.ahead()) {
-            cursor.seek(start + length);
-            list.before = place;
-            return Some(place);
-        }
         if cursor.take(b"{\"key\":\"")
             && let Some(key) = cursor.plain_rest()
             && !key.is_empty()
             && key.len() <= self.bytes_max
             && cursor.take(b",\"value\":")
         {
-            let place = self.renderer.keys.place(key, &self.renderer.screen);
-            self.renderer.keys.expect(list.before, place);
-            list.before = place;
-            return Some(place);
+            let index = self.renderer.keys.find(key, &self.renderer.screen);
+            self.renderer.keys.expect(list.before, index);
+            list.before = index;
+            return Some(index);
         }
         cursor.seek(start);
         None
@@ -363,9 +371,8 @@ impl<'s> Values<'s> {
         out: &mut Vec<u8>,
     ) -> Read<Option<Member>> {
         if cursor.take(b"{\"stringValue\":\"") {
-            let text = cursor.rest(&mut self.scratch, self.bytes_max);
-            let text = text.map_err(|stop| stop.within(Member::String.name()))?;
-            self.renderer.string(text, fate, out);
+            self.string_rest(cursor, fate, out)
+                .map_err(|stop| stop.within(Member::String.name()))?;
             return Ok(Some(Member::String));
         }
         let start = cursor.position();
@@ -378,6 +385,24 @@ impl<'s> Values<'s> {
             cursor.seek(start);
         }
         Ok(None)
+    }
+
+    /// Reads what is left of a string value whose opening quote was taken.
+    #[inline]
+    fn string_rest(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        fate: Fate<'s>,
+        out: &mut Vec<u8>,
+    ) -> Read<()> {
+        if let Fate::Remove(reason) = fate.of_other() {
+            let bytes = cursor.rest_bytes(&mut self.scratch, self.bytes_max)?;
+            self.renderer.removed_string(reason, bytes, out);
+        } else {
+            let text = cursor.rest(&mut self.scratch, self.bytes_max)?;
+            self.renderer.string(text, fate, out);
+        }
+        Ok(())
     }
 
     fn member(

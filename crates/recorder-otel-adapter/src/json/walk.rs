@@ -6,9 +6,10 @@
 use super::cursor::{Cursor, Kind, Malformed};
 use super::record::Records;
 use super::value::Read;
-use crate::assemble::{Assembler, Group, Rendered};
+use crate::assemble::Assembler;
 use crate::door::Door;
 use crate::fault::{Fault, FaultCode, Stop};
+use crate::group::{Group, Rendered};
 use crate::note::Notes;
 use crate::record::{ScopePart, finish_resource};
 use crate::refusal::Refusal;
@@ -36,6 +37,7 @@ pub(crate) fn walk<'s>(
         records: Records::new(renderer, body_fate(settings.log_body)),
         assembler,
         settings,
+        record: Vec::new(),
     };
     walker.body(&mut Cursor::new(&text), door)
 }
@@ -44,6 +46,8 @@ struct Walker<'w, 'a, 's> {
     records: Records<'s>,
     assembler: &'w mut Assembler<'a>,
     settings: &'s Settings,
+    /// The record at hand as rendered.
+    record: Vec<u8>,
 }
 
 /// The members around records that may stand once.
@@ -143,7 +147,8 @@ impl Walker<'_, '_, '_> {
                 }
                 Some(name) if name == signal.scopes().as_bytes() => {
                     members.once(signal.scopes())?;
-                    each(cursor, |cursor, scope| self.scope(cursor, &mut group, signal, scope))
+                    let known = (&self.finished(&resource, &schema_url), notes);
+                    each(cursor, |cursor, scope| self.scope(cursor, &mut group, known, scope))
                         .map_err(|refusal| refusal.within(signal.scopes()))?;
                 }
                 _ => {
@@ -152,21 +157,29 @@ impl Walker<'_, '_, '_> {
                 }
             }
         }
-        let resource = resource.and_then(|rendered| {
-            let rendered = if rendered.is_empty() { EMPTY_RESOURCE.to_vec() } else { rendered };
-            schema_url.map(|schema_url| finish_resource(rendered, &schema_url))
-        });
-        self.assembler.end_group(group, self.bounded(resource), notes, &labels)
+        let resource = self.finished(&resource, &schema_url);
+        self.assembler.end_group(group, resource, notes, &labels)
+    }
+
+    /// A resource, as far as it came.
+    fn finished(&self, resource: &Rendered, schema_url: &Rendered) -> Rendered {
+        let rendered = match resource.as_ref().map_err(Clone::clone)? {
+            rendered if rendered.is_empty() => EMPTY_RESOURCE.to_vec(),
+            rendered => rendered.clone(),
+        };
+        let schema_url = schema_url.as_ref().map_err(Clone::clone)?;
+        self.bounded(finish_resource(rendered, schema_url))
     }
 
     fn scope(
         &mut self,
         cursor: &mut Cursor<'_>,
         group: &mut Group,
-        signal: Signal,
+        (resource, mut frame_notes): (&Rendered, Notes),
         index: usize,
     ) -> Result<(), Refusal> {
         open_object(cursor)?;
+        let signal = group.signal;
         let (mut part, mut schema_url) = (ScopePart::default(), Ok(Vec::new()));
         let (mut notes, mut fault) = (Notes::default(), None);
         let (mut members, mut first) = (Members::default(), true);
@@ -189,7 +202,10 @@ impl Walker<'_, '_, '_> {
                 }
                 Some(name) if name == signal.records().as_bytes() => {
                     members.once(signal.records())?;
-                    each(cursor, |cursor, index| self.record(cursor, group, signal, index))
+                    frame_notes.merge(notes);
+                    let scope = self.finished_scope(&part, fault.as_ref(), &schema_url);
+                    group.assumed = self.assembler.frame(signal, frame_notes, resource, &scope);
+                    each(cursor, |cursor, index| self.record(cursor, group, index))
                         .map_err(|refusal| refusal.within(signal.records()))?;
                 }
                 _ => {
@@ -198,15 +214,24 @@ impl Walker<'_, '_, '_> {
                 }
             }
         }
-        if part.before.is_empty() {
-            part = ScopePart::empty();
-        }
-        let rendered = match fault {
-            Some(fault) => Err(fault),
-            None => schema_url.map(|schema_url| part.finish(&schema_url)),
-        };
-        group.end_scope(index, self.bounded(rendered), notes);
+        let rendered = self.finished_scope(&part, fault.as_ref(), &schema_url);
+        group.end_scope(index, rendered, notes);
         Ok(())
+    }
+
+    /// A scope, as far as it came.
+    fn finished_scope(
+        &self,
+        part: &ScopePart,
+        fault: Option<&Fault>,
+        schema_url: &Rendered,
+    ) -> Rendered {
+        if let Some(fault) = fault {
+            return Err(fault.clone());
+        }
+        let part = if part.before.is_empty() { ScopePart::empty() } else { part.clone() };
+        let schema_url = schema_url.as_ref().map_err(Clone::clone)?;
+        self.bounded(part.finish(schema_url))
     }
 
     /// Reads one record. One that is wrong is skipped, and the next is read.
@@ -214,27 +239,32 @@ impl Walker<'_, '_, '_> {
         &mut self,
         cursor: &mut Cursor<'_>,
         group: &mut Group,
-        signal: Signal,
         index: usize,
     ) -> Result<(), Refusal> {
         self.assembler.count_record()?;
-        let (start, arena_start) = (cursor.position(), group.arena.len());
-        let read = match signal {
-            Signal::Traces => self.records.span(cursor, &mut group.arena),
-            Signal::Logs => self.records.log(cursor, &mut group.arena),
+        let start = cursor.position();
+        self.record.clear();
+        let read = match group.signal {
+            Signal::Traces => self.records.span(cursor, &mut self.record),
+            Signal::Logs => self.records.log(cursor, &mut self.record),
         };
         let too_large = cursor.position() - start > self.settings.bounds.record_bytes_max;
         let fault = match read {
-            Ok(staged) if !too_large => {
-                group.accept(index, staged);
-                return Ok(());
+            Ok(_) if too_large => Fault::new(FaultCode::RecordTooLarge),
+            Ok(staged) => {
+                let labels = &self.records.values.renderer.labels;
+                match self.assembler.draft(staged, labels, &self.record, group.assumed.as_ref()) {
+                    Ok(draft) => {
+                        group.accept(index, draft);
+                        return Ok(());
+                    }
+                    Err(fault) => fault,
+                }
             }
-            Ok(_) => Fault::new(FaultCode::RecordTooLarge),
             Err(Stop::Record(fault)) => fault,
             // What the strict parser cannot read may still be skipped: the records behind it are good.
             Err(Stop::Body(malformed)) => return Err(malformed.into()),
         };
-        group.arena.truncate(arena_start);
         cursor.seek(start);
         cursor.skip()?;
         let mut marker = Vec::new();
@@ -273,13 +303,11 @@ impl Walker<'_, '_, '_> {
         Ok(read.map(|()| rendered).map_err(|fault| fault.within("schemaUrl")))
     }
 
-    fn bounded(&self, rendered: Rendered) -> Rendered {
-        rendered.and_then(|rendered| {
-            if rendered.len() > self.settings.bounds.record_bytes_max {
-                return Err(Fault::new(FaultCode::RecordTooLarge));
-            }
-            Ok(rendered)
-        })
+    fn bounded(&self, rendered: Vec<u8>) -> Rendered {
+        if rendered.len() > self.settings.bounds.record_bytes_max {
+            return Err(Fault::new(FaultCode::RecordTooLarge));
+        }
+        Ok(rendered)
     }
 }
 

@@ -37,10 +37,9 @@ impl<'s> Records<'s> {
         self.notes = Notes::default();
     }
 
-    /// Renders a span at the end of `out`.
+    /// Renders a span.
     pub(super) fn span(&mut self, span: &Span, out: &mut Vec<u8>) -> Rendering<Staged> {
         self.begin();
-        let start = out.len();
         out.extend_from_slice(b"{\"attributes\":");
         self.attributes(&span.attributes, 0, SHOW, out)?;
         self.events(&span.events).map_err(|fault| fault.within("events"))?;
@@ -68,13 +67,12 @@ impl<'s> Records<'s> {
             dropped_events: span.dropped_events_count,
             dropped_links: span.dropped_links_count,
         };
-        fields.stage(start, &self.pieces, &mut self.renderer, self.notes, out)
+        fields.stage(&self.pieces, self.notes, out)
     }
 
-    /// Renders a log record at the end of `out`.
+    /// Renders a log record.
     pub(super) fn log(&mut self, log: &LogRecord, out: &mut Vec<u8>) -> Rendering<Staged> {
         self.begin();
-        let start = out.len();
         out.extend_from_slice(b"{\"attributes\":");
         self.attributes(&log.attributes, 0, SHOW, out)?;
         if let Some(body) = &log.body {
@@ -94,7 +92,7 @@ impl<'s> Records<'s> {
             flags: log.flags,
             dropped_attributes: log.dropped_attributes_count,
         };
-        fields.stage(start, &self.pieces, &mut self.renderer, self.notes, out)
+        fields.stage(&self.pieces, self.notes, out)
     }
 
     /// Renders a resource but for its schema.

@@ -9,9 +9,10 @@ use prost::Message;
 
 use super::record::Records;
 use super::wire::{Broken, Content, Fields};
-use crate::assemble::{Assembler, Group, Rendered};
+use crate::assemble::Assembler;
 use crate::door::Door;
 use crate::fault::{Fault, FaultCode};
+use crate::group::{Group, Rendered};
 use crate::note::Notes;
 use crate::record::{ScopePart, TRACE_ID_BYTES, finish_resource};
 use crate::refusal::Refusal;
@@ -51,7 +52,7 @@ pub(crate) fn walk<'s>(
     }
     let signal = signal(body, door)?;
     let records = Records::new(renderer, body_fate(settings.log_body));
-    Walker { records, assembler, settings, signal }.body(body)
+    Walker { records, assembler, settings, signal, record: Vec::new() }.body(body)
 }
 
 /// Tells spans from log records by the first record, for their messages have the same numbers around them.
@@ -114,6 +115,8 @@ struct Walker<'w, 'a, 's> {
     assembler: &'w mut Assembler<'a>,
     settings: &'s Settings,
     signal: Signal,
+    /// The record at hand as rendered.
+    record: Vec<u8>,
 }
 
 /// What a message around records holds beside the list. Repeated fields of one message are merged, as protobuf wants it.
@@ -175,16 +178,22 @@ impl Walker<'_, '_, '_> {
         let resource = resource.and_then(|rendered| {
             Ok(finish_resource(rendered, &self.schema_url(split.schema_url)?))
         });
+        let resource = self.rendered(resource);
         let (mut scopes, mut index) = (Fields(message), 0);
         while let Some(scope) = list_item(&mut scopes, LIST)? {
-            self.scope(scope, &mut group, index)?;
+            self.scope(scope, &mut group, (&resource, notes), index)?;
             index += 1;
         }
-        let resource = self.rendered(resource);
         self.assembler.end_group(group, resource, notes, &labels)
     }
 
-    fn scope(&mut self, message: &[u8], group: &mut Group, index: usize) -> Result<(), Refusal> {
+    fn scope(
+        &mut self,
+        message: &[u8],
+        group: &mut Group,
+        (resource, mut frame_notes): (&Rendered, Notes),
+        index: usize,
+    ) -> Result<(), Refusal> {
         let split = Split::of(message)?;
         let mut notes = split.notes;
         let part = self.bounded(split.shared_bytes).and_then(|()| {
@@ -195,12 +204,15 @@ impl Walker<'_, '_, '_> {
         });
         let part = part.map_err(|fault| fault.within("scope"));
         let rendered = part.and_then(|part| Ok(part.finish(&self.schema_url(split.schema_url)?)));
+        let rendered = self.rendered(rendered);
+        frame_notes.merge(notes);
+        let frame = self.assembler.frame(self.signal, frame_notes, resource, &rendered);
+        group.assumed = frame;
         let (mut records, mut record_index) = (Fields(message), 0);
         while let Some(record) = list_item(&mut records, LIST)? {
             self.record(record, group, record_index)?;
             record_index += 1;
         }
-        let rendered = self.rendered(rendered);
         group.end_scope(index, rendered, notes);
         Ok(())
     }
@@ -208,15 +220,18 @@ impl Walker<'_, '_, '_> {
     /// Decodes and renders one record. One that is wrong costs no other.
     fn record(&mut self, bytes: &[u8], group: &mut Group, index: usize) -> Result<(), Refusal> {
         self.assembler.count_record()?;
-        let arena_start = group.arena.len();
+        self.record.clear();
         let read = self.bounded(bytes.len()).and_then(|()| match self.signal {
-            Signal::Traces => self.records.span(&decode(bytes)?, &mut group.arena),
-            Signal::Logs => self.records.log(&decode(bytes)?, &mut group.arena),
+            Signal::Traces => self.records.span(&decode(bytes)?, &mut self.record),
+            Signal::Logs => self.records.log(&decode(bytes)?, &mut self.record),
         });
+        let labels = &self.records.renderer.labels;
+        let frame = group.assumed.as_ref();
+        let read =
+            read.and_then(|staged| self.assembler.draft(staged, labels, &self.record, frame));
         match read {
-            Ok(staged) => group.accept(index, staged),
+            Ok(draft) => group.accept(index, draft),
             Err(fault) => {
-                group.arena.truncate(arena_start);
                 let text = base64::engine::general_purpose::STANDARD.encode(bytes);
                 let mut marker = Vec::new();
                 self.records.renderer.screen.write_removed(REJECTED_REASON, &text, &mut marker);
