@@ -53,6 +53,7 @@ fn envelope() -> Value {
         Label::ALL.iter().map(|(label, key)| (format!("{label:?}"), json!(key))).collect();
     json!({
         "labels": labels,
+        "labels_of": "attributes of the record itself or of its resource, not of an event, a link, a scope, a body or inside a value",
         "actor_id": ["otel:agent:<Agent>", "otel:service:<ServiceNamespace>/<ServiceName>", "otel:service:<ServiceName>", "configured"],
         "environment_id": ["<EnvironmentName>", "<Environment>", "configured"],
         "session_id": ["<Conversation>", "<Session>", "<McpSession>", "the same of the resource"],

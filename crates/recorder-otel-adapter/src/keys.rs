@@ -77,6 +77,15 @@ impl<'s> Under<'s> {
         Self { reason, keeps_numbers, part: part.or_else(|| screen.pair_part(key).map(Part::Pair)) }
     }
 
+    /// What the key says there: only attributes that are a record's or a resource's own name anybody.
+    #[inline]
+    pub(crate) fn at(self, is_own: bool) -> Self {
+        match self.part {
+            Some(Part::Label(_)) if !is_own => Self { part: None, ..self },
+            _ => self,
+        }
+    }
+
     /// Why a string, an array or a list is removed.
     #[inline]
     pub(crate) const fn removed(self) -> Option<&'s str> {
@@ -305,11 +314,10 @@ impl<'s> KeyTable<'s> {
     #[inline]
     pub(crate) fn slot(&self, index: usize) -> Option<Slot> {
         let key = self.at(index)?;
-        let is_kept = key.plain
-            && key.text.len() <= KEPT_BYTES_MAX
-            && key.under.reason.is_none()
-            && key.under.part.is_none();
-        is_kept.then_some(Slot { key: index, learned: self.learned })
+        let Under { reason, part, .. } = key.under;
+        let is_kept = key.plain && key.text.len() <= KEPT_BYTES_MAX;
+        let says_nothing = reason.is_none() && part.is_none();
+        (is_kept && says_nothing).then_some(Slot { key: index, learned: self.learned })
     }
 
     /// Keeps an attribute that was read whole: its value as spelled, and all of it as rendered. Where hardly any comes again,

@@ -43,4 +43,4 @@ pub use signal::Signal;
 pub const ADAPTER_ID: &str = "otel";
 
 /// The version of the mapping: any change of any byte that it gives is another version.
-pub const MAPPING_VERSION: &str = "recorder_otel_v2";
+pub const MAPPING_VERSION: &str = "recorder_otel_v3";

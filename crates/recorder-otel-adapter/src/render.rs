@@ -48,6 +48,28 @@ pub(crate) enum Fate<'s> {
     Raw,
 }
 
+/// How deep a value stands, and whether the attributes there are those of a record or resource itself.
+///
+/// What stands deeper, or in an event, a link, a scope or a body, may come from anywhere: it names nobody.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Level {
+    pub(crate) depth: usize,
+    is_own: bool,
+}
+
+impl Level {
+    /// The attributes of a record or resource.
+    pub(crate) const OWN: Self = Self { depth: 0, is_own: true };
+
+    /// What a part of a record says of itself, and what a scope does.
+    pub(crate) const PART: Self = Self { depth: 0, is_own: false };
+
+    /// What stands inside a value.
+    pub(crate) const fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, is_own: false }
+    }
+}
+
 /// Shown as far as the policy allows, under no key in particular.
 pub(crate) const SHOW: Fate<'static> = Fate::Show(Under::NOTHING);
 
@@ -104,6 +126,7 @@ pub(crate) struct Renderer<'s> {
 
 /// An attribute list under way.
 pub(crate) struct ListMark {
+    level: Level,
     first_key: usize,
     pub(crate) count: usize,
     /// Where the key before is kept.
@@ -172,11 +195,11 @@ impl<'s> Renderer<'s> {
     }
 
     /// Opens a list of attributes.
-    pub(crate) fn open_list(&mut self, out: &mut Vec<u8>) -> ListMark {
+    pub(crate) fn open_list(&mut self, level: Level, out: &mut Vec<u8>) -> ListMark {
         out.push(b'[');
         let first_key = self.seen.len();
         let before = KeyTable::START;
-        ListMark { first_key, count: 0, before, keys: 0, pair_name: None, pair_value: None }
+        ListMark { level, first_key, count: 0, before, keys: 0, pair_name: None, pair_value: None }
     }
 
     /// Writes `{"key":KEY,` and gives what becomes of the value, and where its like may be kept.
@@ -207,7 +230,7 @@ impl<'s> Renderer<'s> {
         };
         list.count(self.bounds, out)?;
         let start = out.len();
-        let (hash, under) = (key.hash, key.under);
+        let (hash, under) = (key.hash, key.under.at(list.level.is_own));
         if key.plain || outer == Fate::Raw {
             out.extend_from_slice(&key.opening);
         } else {

@@ -84,7 +84,7 @@ const fn special_bytes(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::plain_end;
+    use super::{append_run, plain_end};
 
     #[test]
     fn every_byte_value_at_every_place_of_a_word_is_classified_alike() {
@@ -98,6 +98,18 @@ mod tests {
                     if special { place } else { 99 },
                     "{byte} at {place}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_appended_and_nothing_beside_it() {
+        let bytes = (0..99).collect::<Vec<u8>>();
+        for start in 0..=bytes.len() {
+            for end in start..=bytes.len() {
+                let mut out = b"before".to_vec();
+                append_run(&mut out, &bytes, start, end);
+                assert_eq!(out, [b"before", &bytes[start..end]].concat());
             }
         }
     }

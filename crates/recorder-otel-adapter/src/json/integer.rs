@@ -77,7 +77,7 @@ const fn eight_digits(word: u64) -> Option<u64> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let values = word ^ (ONES * b'0' as u64);
     // A byte that is no digit is over 9 now: itself over 0x7F, or made so by what 9 lacks to 0x7F.
-    if (values | (values & (ONES * 0x7F)) + ONES * (0x7F - 9)) & (ONES * 0x80) != 0 {
+    if (values | ((values & (ONES * 0x7F)) + ONES * (0x7F - 9))) & (ONES * 0x80) != 0 {
         return None;
     }
     let pairs = (values * 10 + (values >> 8)) & 0x00FF_00FF_00FF_00FF;
@@ -132,6 +132,24 @@ mod tests {
         ] {
             let value = integral(text);
             assert!(value.is_none(), "{text}: {value:?}");
+        }
+    }
+
+    #[test]
+    fn eight_digits_at_once_are_what_each_of_them_says() {
+        for length in 1..=DIGITS_MAX + 1 {
+            let digits = b"1234567890123456789012".get(..length).unwrap();
+            let read = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse::<u64>().ok();
+            assert_eq!(digits_u64(digits), read(digits), "{length}");
+            for place in 0..length {
+                for byte in 0..=u8::MAX {
+                    let mut digits = digits.to_vec();
+                    digits[place] = byte;
+                    let leads = place == 0 && (byte == b'0' && length > 1 || byte == b'+');
+                    let expected = read(&digits).filter(|_| !leads);
+                    assert_eq!(digits_u64(&digits), expected, "{byte} at {place} of {length}");
+                }
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::record::{
     EventFields, LinkFields, LogFields, Pieces, SPAN_ID_BYTES, ScopePart, SpanFields, SpanIdBytes,
     Staged, TraceIdBytes, write_count,
 };
-use crate::render::{Fate, Renderer, SHOW, STATUS_MESSAGE};
+use crate::render::{Fate, Level, Renderer, SHOW, STATUS_MESSAGE};
 
 /// Names the members of a message, each by the variant that stands for it.
 macro_rules! members {
@@ -199,7 +199,7 @@ impl<'s> Records<'s> {
         let mut dropped = 0;
         let empty = values.open_record(out);
         for_members!(values.resource, cursor, ResourceMember, |member| match member {
-            ResourceMember::Attributes => values.attributes(cursor, 0, SHOW, out),
+            ResourceMember::Attributes => values.attributes(cursor, Level::OWN, SHOW, out),
             ResourceMember::DroppedAttributes => values.u32(cursor, &mut dropped),
         });
         close_attributes(empty, out);
@@ -222,7 +222,7 @@ impl<'s> Records<'s> {
         for_members!(values.scope, cursor, ScopeMember, |member| match member {
             ScopeMember::Name => values.text(cursor, &mut name),
             ScopeMember::Version => values.text(cursor, version),
-            ScopeMember::Attributes => values.attributes(cursor, 0, SHOW, before),
+            ScopeMember::Attributes => values.attributes(cursor, Level::PART, SHOW, before),
             ScopeMember::DroppedAttributes => values.u32(cursor, &mut dropped),
         });
         close_attributes(empty, before);
@@ -264,7 +264,7 @@ impl<'s> Values<'s> {
             SpanMember::Kind => self.enumeration(cursor, &mut span.kind),
             SpanMember::Start => self.time(cursor, &mut span.start),
             SpanMember::End => self.time(cursor, &mut span.end),
-            SpanMember::Attributes => self.attributes(cursor, 0, SHOW, out),
+            SpanMember::Attributes => self.attributes(cursor, Level::OWN, SHOW, out),
             SpanMember::DroppedAttributes => self.u32(cursor, &mut span.dropped_attributes),
             SpanMember::Events => self.events(cursor, &mut pieces.events),
             SpanMember::DroppedEvents => self.u32(cursor, &mut span.dropped_events),
@@ -336,7 +336,7 @@ impl<'s> Values<'s> {
         for_members!(self.event, cursor, EventMember, |member| match member {
             EventMember::Time => self.time(cursor, &mut event.time),
             EventMember::Name => self.text(cursor, &mut name),
-            EventMember::Attributes => self.attributes(cursor, 0, SHOW, out),
+            EventMember::Attributes => self.attributes(cursor, Level::PART, SHOW, out),
             EventMember::DroppedAttributes => self.u32(cursor, &mut event.dropped_attributes),
         });
         close_attributes(empty, out);
@@ -351,7 +351,7 @@ impl<'s> Values<'s> {
             LinkMember::TraceId => self.id(cursor, FaultCode::TraceId, &mut link.trace_id),
             LinkMember::SpanId => self.id(cursor, FaultCode::SpanId, &mut link.span_id),
             LinkMember::TraceState => self.text(cursor, &mut trace_state),
-            LinkMember::Attributes => self.attributes(cursor, 0, SHOW, out),
+            LinkMember::Attributes => self.attributes(cursor, Level::PART, SHOW, out),
             LinkMember::DroppedAttributes => self.u32(cursor, &mut link.dropped_attributes),
             LinkMember::Flags => self.u32(cursor, &mut link.flags),
         });
@@ -374,7 +374,7 @@ impl<'s> Values<'s> {
             LogMember::SeverityNumber => self.enumeration(cursor, &mut log.severity),
             LogMember::SeverityText => self.text(cursor, &mut pieces.severity_text),
             LogMember::Body => self.body(cursor, body_fate, &mut pieces.body),
-            LogMember::Attributes => self.attributes(cursor, 0, SHOW, out),
+            LogMember::Attributes => self.attributes(cursor, Level::OWN, SHOW, out),
             LogMember::DroppedAttributes => self.u32(cursor, &mut log.dropped_attributes),
             LogMember::Flags => self.u32(cursor, &mut log.flags),
             LogMember::TraceId => self.log_trace_id(cursor, &mut log.trace_id),
@@ -387,7 +387,7 @@ impl<'s> Values<'s> {
 
     fn body(&mut self, cursor: &mut Cursor<'_>, fate: Fate<'s>, out: &mut Vec<u8>) -> Read<()> {
         out.push(b'{');
-        self.value(cursor, 0, fate, out)?;
+        self.value(cursor, Level::PART, fate, out)?;
         out.push(b'}');
         Ok(())
     }

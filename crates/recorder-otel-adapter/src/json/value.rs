@@ -9,7 +9,7 @@ use super::integer;
 use super::order::Orders;
 use crate::fault::{FaultCode, Stop};
 use crate::note::{Note, Notes};
-use crate::render::{Begin, Fate, ListMark, Renderer};
+use crate::render::{Begin, Fate, Level, ListMark, Renderer};
 
 /// What one step of reading gives.
 pub(crate) type Read<T> = Result<T, Stop<Malformed>>;
@@ -111,18 +111,18 @@ impl<'s> Values<'s> {
     pub(crate) fn attributes(
         &mut self,
         cursor: &mut Cursor<'_>,
-        depth: usize,
+        level: Level,
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
-        let mut list = self.renderer.open_list(out);
+        let mut list = self.renderer.open_list(level, out);
         match cursor.kind()? {
             Kind::Null => cursor.null()?,
             Kind::Array => {
                 cursor.open();
                 let mut index = 0;
                 while cursor.item(index == 0)? {
-                    self.attribute(cursor, &mut list, depth, outer, out)
+                    self.attribute(cursor, &mut list, level, outer, out)
                         .map_err(|stop| stop.within(index))?;
                     index += 1;
                 }
@@ -132,7 +132,7 @@ impl<'s> Values<'s> {
         if let Some(again) = self.renderer.settle(&mut list, out) {
             let (mut earlier, mut removed, notes) = (*cursor, Vec::new(), self.notes);
             earlier.seek(again.place);
-            self.value(&mut earlier, depth, again.fate, &mut removed)?;
+            self.value(&mut earlier, level, again.fate, &mut removed)?;
             out.splice(again.rendered, removed);
             self.notes = notes;
         }
@@ -145,12 +145,12 @@ impl<'s> Values<'s> {
         &mut self,
         cursor: &mut Cursor<'_>,
         list: &mut ListMark,
-        depth: usize,
+        level: Level,
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
         // Deeper values may be too deep where the same ones are not elsewhere.
-        let whole = depth == 0;
+        let whole = level.depth == 0;
         let rendered_from = out.len() + usize::from(list.count > 0);
         let index = match self.renderer.begin(list, cursor.ahead(), whole, out)? {
             Begin::Whole { length } => {
@@ -168,7 +168,7 @@ impl<'s> Values<'s> {
             let spelled_from = cursor.position();
             // Noted apart: what the record says already must not hide that this value says it too.
             let before = std::mem::take(&mut self.notes);
-            self.valued(cursor, list, depth, fate, out)?;
+            self.valued(cursor, list, level, fate, out)?;
             let noted = std::mem::replace(&mut self.notes, before);
             self.notes.merge(noted);
             if cursor.take(b"}") {
@@ -180,10 +180,10 @@ impl<'s> Values<'s> {
                 return Ok(());
             }
             let seen = Seen { fate: Some(fate), valued: true, ..Seen::default() };
-            return self.attribute_members(cursor, list, depth, outer, seen, out);
+            return self.attribute_members(cursor, list, level, outer, seen, out);
         }
         expect_object(cursor)?;
-        self.attribute_members(cursor, list, depth, outer, Seen::default(), out)
+        self.attribute_members(cursor, list, level, outer, Seen::default(), out)
     }
 
     /// Reads a key that is spelled as SDKs do, up to its value, and gives its index; else stays where it is.
@@ -210,7 +210,7 @@ impl<'s> Values<'s> {
         &mut self,
         cursor: &mut Cursor<'_>,
         list: &mut ListMark,
-        depth: usize,
+        level: Level,
         outer: Fate<'s>,
         mut seen: Seen<'s>,
         out: &mut Vec<u8>,
@@ -231,7 +231,7 @@ impl<'s> Values<'s> {
                     }
                     match seen.fate {
                         Some(fate) => {
-                            self.valued(cursor, list, depth, fate, out)?;
+                            self.valued(cursor, list, level, fate, out)?;
                             seen.valued = true;
                         }
                         None => {
@@ -244,7 +244,7 @@ impl<'s> Values<'s> {
             }
         }
         if !seen.valued {
-            self.early_value(*cursor, list, depth, outer, seen, out)?;
+            self.early_value(*cursor, list, level, outer, seen, out)?;
         }
         out.push(b'}');
         Ok(())
@@ -255,7 +255,7 @@ impl<'s> Values<'s> {
         &mut self,
         mut cursor: Cursor<'_>,
         list: &mut ListMark,
-        depth: usize,
+        level: Level,
         outer: Fate<'s>,
         seen: Seen<'s>,
         out: &mut Vec<u8>,
@@ -270,7 +270,7 @@ impl<'s> Values<'s> {
         match seen.early {
             Some(position) => {
                 cursor.seek(position);
-                self.valued(&mut cursor, list, depth, fate, out)
+                self.valued(&mut cursor, list, level, fate, out)
             }
             None => {
                 self.renderer.empty(out);
@@ -285,12 +285,12 @@ impl<'s> Values<'s> {
         &mut self,
         cursor: &mut Cursor<'_>,
         list: &mut ListMark,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
         let (place, start) = (cursor.position(), out.len());
-        self.value(cursor, depth, fate, out).map_err(|stop| stop.within("value"))?;
+        self.value(cursor, level, fate, out).map_err(|stop| stop.within("value"))?;
         self.renderer.note_pair(list, fate, place, start..out.len());
         Ok(())
     }
@@ -314,11 +314,11 @@ impl<'s> Values<'s> {
     pub(crate) fn value(
         &mut self,
         cursor: &mut Cursor<'_>,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
-        let mut found = self.usual(cursor, depth, fate, out)?;
+        let mut found = self.usual(cursor, level, fate, out)?;
         if found.is_some() && cursor.take(b"}") {
             return Ok(());
         }
@@ -352,7 +352,7 @@ impl<'s> Values<'s> {
                 return Err(code.into());
             }
             found = Some(member);
-            self.member(cursor, member, depth, fate, out)
+            self.member(cursor, member, level, fate, out)
                 .map_err(|stop| stop.within(member.name()))?;
         }
         if found.is_none() {
@@ -366,7 +366,7 @@ impl<'s> Values<'s> {
     fn usual(
         &mut self,
         cursor: &mut Cursor<'_>,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<Option<Member>> {
@@ -378,7 +378,7 @@ impl<'s> Values<'s> {
         let start = cursor.position();
         if cursor.take(b"{\"intValue\":") {
             if cursor.is_at_digits() {
-                let read = self.member(cursor, Member::Int, depth, fate, out);
+                let read = self.member(cursor, Member::Int, level, fate, out);
                 read.map_err(|stop| stop.within(Member::Int.name()))?;
                 return Ok(Some(Member::Int));
             }
@@ -409,7 +409,7 @@ impl<'s> Values<'s> {
         &mut self,
         cursor: &mut Cursor<'_>,
         member: Member,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
@@ -437,8 +437,8 @@ impl<'s> Values<'s> {
                 let bytes = engine.decode(text).map_err(|_| FaultCode::Base64)?;
                 self.renderer.bytes(&bytes, fate, out);
             }
-            (Member::Array, Kind::Object) => self.nested(cursor, false, depth, fate, out)?,
-            (Member::List, Kind::Object) => self.nested(cursor, true, depth, fate, out)?,
+            (Member::Array, Kind::Object) => self.nested(cursor, false, level, fate, out)?,
+            (Member::List, Kind::Object) => self.nested(cursor, true, level, fate, out)?,
             _ => return Err(FaultCode::WrongKind.into()),
         }
         Ok(())
@@ -449,11 +449,11 @@ impl<'s> Values<'s> {
         &mut self,
         cursor: &mut Cursor<'_>,
         is_list: bool,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
-        if depth >= self.renderer.bounds.depth_max {
+        if level.depth >= self.renderer.bounds.depth_max {
             return Err(FaultCode::TooDeep.into());
         }
         let (start, inner) =
@@ -471,8 +471,8 @@ impl<'s> Values<'s> {
             }
             found = true;
             match is_list {
-                true => self.attributes(cursor, depth + 1, inner, out),
-                false => self.items(cursor, depth + 1, inner, out),
+                true => self.attributes(cursor, level.deeper(), inner, out),
+                false => self.items(cursor, level.deeper(), inner, out),
             }
             .map_err(|stop| stop.within("values"))?;
         }
@@ -486,7 +486,7 @@ impl<'s> Values<'s> {
     fn items(
         &mut self,
         cursor: &mut Cursor<'_>,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Read<()> {
@@ -501,7 +501,7 @@ impl<'s> Values<'s> {
                         return Err(FaultCode::ArrayTooLong.into());
                     }
                     out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-                    self.value(cursor, depth, fate.of_item(announced), out)
+                    self.value(cursor, level, fate.of_item(announced), out)
                         .map_err(|stop| stop.within(index))?;
                     announced = self.renderer.announced.take();
                     out.push(b'}');

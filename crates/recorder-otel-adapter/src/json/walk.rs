@@ -134,11 +134,9 @@ impl Walker<'_, '_, '_> {
                     let mut rendered = Vec::new();
                     let read = self.whole(cursor, |records, cursor| {
                         notes = records.resource(cursor, &mut rendered)?;
+                        labels = std::mem::take(&mut records.values.renderer.labels);
                         Ok(())
                     })?;
-                    if read.is_ok() {
-                        labels = std::mem::take(&mut self.records.values.renderer.labels);
-                    }
                     resource = read.map(|()| rendered).map_err(|fault| fault.within("resource"));
                 }
                 Some(b"schemaUrl") => {

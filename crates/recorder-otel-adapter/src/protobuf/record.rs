@@ -12,7 +12,7 @@ use crate::note::{Note, Notes};
 use crate::record::{
     EventFields, LinkFields, LogFields, Pieces, ScopePart, SpanFields, Staged, write_count,
 };
-use crate::render::{Fate, Renderer, SHOW, STATUS_MESSAGE};
+use crate::render::{Fate, Level, Renderer, SHOW, STATUS_MESSAGE};
 
 /// What one step of rendering gives.
 type Rendering<T> = Result<T, Fault>;
@@ -41,7 +41,7 @@ impl<'s> Records<'s> {
     pub(super) fn span(&mut self, span: &Span, out: &mut Vec<u8>) -> Rendering<Staged> {
         self.begin();
         out.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&span.attributes, 0, SHOW, out)?;
+        self.attributes(&span.attributes, Level::OWN, SHOW, out)?;
         self.events(&span.events).map_err(|fault| fault.within("events"))?;
         self.links(&span.links).map_err(|fault| fault.within("links"))?;
         text(&mut self.renderer, &span.name, &mut self.pieces.name);
@@ -74,10 +74,11 @@ impl<'s> Records<'s> {
     pub(super) fn log(&mut self, log: &LogRecord, out: &mut Vec<u8>) -> Rendering<Staged> {
         self.begin();
         out.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&log.attributes, 0, SHOW, out)?;
+        self.attributes(&log.attributes, Level::OWN, SHOW, out)?;
         if let Some(body) = &log.body {
             let mut rendered = b"{".to_vec();
-            self.value(body, 0, self.body_fate, &mut rendered).map_err(|it| it.within("body"))?;
+            self.value(body, Level::PART, self.body_fate, &mut rendered)
+                .map_err(|it| it.within("body"))?;
             rendered.push(b'}');
             self.pieces.body = rendered;
         }
@@ -99,7 +100,7 @@ impl<'s> Records<'s> {
     pub(super) fn resource(&mut self, resource: &Resource, out: &mut Vec<u8>) -> Rendering<Notes> {
         self.begin();
         out.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&resource.attributes, 0, SHOW, out)?;
+        self.attributes(&resource.attributes, Level::OWN, SHOW, out)?;
         write_count(resource.dropped_attributes_count, out);
         Ok(self.notes)
     }
@@ -112,7 +113,7 @@ impl<'s> Records<'s> {
     ) -> Rendering<Notes> {
         self.begin();
         out.before.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&scope.attributes, 0, SHOW, &mut out.before)?;
+        self.attributes(&scope.attributes, Level::PART, SHOW, &mut out.before)?;
         write_count(scope.dropped_attributes_count, &mut out.before);
         let mut name = Vec::new();
         text(&mut self.renderer, &scope.name, &mut name);
@@ -139,7 +140,7 @@ impl<'s> Records<'s> {
 
     fn event(&mut self, event: &Event, out: &mut Vec<u8>) -> Rendering<()> {
         out.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&event.attributes, 0, SHOW, out)?;
+        self.attributes(&event.attributes, Level::PART, SHOW, out)?;
         let mut name = Vec::new();
         text(&mut self.renderer, &event.name, &mut name);
         let fields = EventFields {
@@ -168,7 +169,7 @@ impl<'s> Records<'s> {
 
     fn link(&mut self, link: &Link, out: &mut Vec<u8>) -> Rendering<()> {
         out.extend_from_slice(b"{\"attributes\":");
-        self.attributes(&link.attributes, 0, SHOW, out)?;
+        self.attributes(&link.attributes, Level::PART, SHOW, out)?;
         let mut trace_state = Vec::new();
         text(&mut self.renderer, &link.trace_state, &mut trace_state);
         let fields = LinkFields {
@@ -183,15 +184,15 @@ impl<'s> Records<'s> {
     fn attributes(
         &mut self,
         attributes: &[KeyValue],
-        depth: usize,
+        level: Level,
         outer: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Rendering<()> {
-        let within = |fault: Fault, index: usize| match depth {
+        let within = |fault: Fault, index: usize| match level.depth {
             0 => fault.within(index).within("attributes"),
             _ => fault.within(index),
         };
-        let mut list = self.renderer.open_list(out);
+        let mut list = self.renderer.open_list(level, out);
         for (index, attribute) in attributes.iter().enumerate() {
             if attribute.key.is_empty() {
                 self.notes.add(Note::AttributeKeyEmpty);
@@ -203,7 +204,7 @@ impl<'s> Records<'s> {
             let start = out.len();
             match &attribute.value {
                 Some(value) => self
-                    .value(value, depth, fate, out)
+                    .value(value, level, fate, out)
                     .map_err(|fault| within(fault.within("value"), index))?,
                 None => self.renderer.empty(out),
             }
@@ -214,7 +215,7 @@ impl<'s> Records<'s> {
             && let Some(value) = attributes.get(again.place).and_then(|it| it.value.as_ref())
         {
             let mut removed = Vec::new();
-            self.value(value, depth, again.fate, &mut removed)?;
+            self.value(value, level, again.fate, &mut removed)?;
             out.splice(again.rendered, removed);
         }
         self.renderer.close_list(&list, out);
@@ -224,7 +225,7 @@ impl<'s> Records<'s> {
     fn value(
         &mut self,
         value: &AnyValue,
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Rendering<()> {
@@ -237,16 +238,16 @@ impl<'s> Records<'s> {
             Some(Value::DoubleValue(value)) => self.renderer.double(*value, fate, out),
             Some(Value::BytesValue(bytes)) => self.renderer.bytes(bytes, fate, out),
             Some(Value::ArrayValue(array)) => {
-                self.check_depth(depth)?;
+                self.check_depth(level)?;
                 let (start, inner) = self.renderer.open_nested("array", fate, out);
-                self.items(&array.values, depth + 1, inner, out)
+                self.items(&array.values, level.deeper(), inner, out)
                     .map_err(|fault| fault.within("arrayValue/values"))?;
                 self.renderer.close_nested(start, fate, out);
             }
             Some(Value::KvlistValue(list)) => {
-                self.check_depth(depth)?;
+                self.check_depth(level)?;
                 let (start, inner) = self.renderer.open_nested("kvlist", fate, out);
-                self.attributes(&list.values, depth + 1, inner, out)
+                self.attributes(&list.values, level.deeper(), inner, out)
                     .map_err(|fault| fault.within("kvlistValue/values"))?;
                 self.renderer.close_nested(start, fate, out);
             }
@@ -254,8 +255,8 @@ impl<'s> Records<'s> {
         Ok(())
     }
 
-    fn check_depth(&self, depth: usize) -> Rendering<()> {
-        if depth >= self.renderer.bounds.depth_max {
+    fn check_depth(&self, level: Level) -> Rendering<()> {
+        if level.depth >= self.renderer.bounds.depth_max {
             return Err(FaultCode::TooDeep.into());
         }
         Ok(())
@@ -264,7 +265,7 @@ impl<'s> Records<'s> {
     fn items(
         &mut self,
         items: &[AnyValue],
-        depth: usize,
+        level: Level,
         fate: Fate<'s>,
         out: &mut Vec<u8>,
     ) -> Rendering<()> {
@@ -276,7 +277,7 @@ impl<'s> Records<'s> {
         for (index, item) in items.iter().enumerate() {
             out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
             let fate = fate.of_item(announced);
-            self.value(item, depth, fate, out).map_err(|fault| fault.within(index))?;
+            self.value(item, level, fate, out).map_err(|fault| fault.within(index))?;
             announced = self.renderer.announced.take();
             out.push(b'}');
         }

@@ -85,7 +85,7 @@ fn time() -> impl Strategy<Value = u64> {
     prop_oneof![6 => NANOSECONDS..NANOSECONDS + 1_000_000_000, 1 => Just(0), 1 => any::<u64>()]
 }
 
-fn span() -> impl Strategy<Value = Span> {
+pub(crate) fn span() -> impl Strategy<Value = Span> {
     let event =
         (time(), text(), attributes(), 0..3_u32).prop_map(|(time, name, attributes, dropped)| {
             Event { time_unix_nano: time, name, attributes, dropped_attributes_count: dropped }
@@ -141,7 +141,7 @@ fn span() -> impl Strategy<Value = Span> {
     )
 }
 
-fn log() -> impl Strategy<Value = LogRecord> {
+pub(crate) fn log() -> impl Strategy<Value = LogRecord> {
     let ids = (
         prop_oneof![Just(Vec::new()), trace_id()],
         prop_oneof![Just(Vec::new()), span_id()],
@@ -176,7 +176,7 @@ fn log() -> impl Strategy<Value = LogRecord> {
 }
 
 /// A resource, a scope, and the addresses of their schemas.
-fn around()
+pub(crate) fn around()
 -> impl Strategy<Value = (Option<Resource>, Option<InstrumentationScope>, String, String)> {
     let resource = (attributes(), 0..3_u32).prop_map(|(attributes, dropped)| Resource {
         attributes,
@@ -198,7 +198,7 @@ fn both(request: &(impl Message + Serialize)) -> (Outcome, Outcome) {
 }
 
 /// The fields of a log record that do not come from the bytes of its request, and its payload.
-fn without_id(outcome: &Outcome) -> Vec<(String, String)> {
+pub(crate) fn without_id(outcome: &Outcome) -> Vec<(String, String)> {
     let kept = outcome.events.iter().filter(|event| !is_anomaly(event));
     kept.map(|event| {
         let mut fields = event.envelope.fields.clone();

@@ -73,7 +73,7 @@ fn arrays_events_and_links_are_bounded() {
 const ATTACK: &str = "RECORDER_TEST_ATTACK";
 
 /// The attacks, each on a body of 8 MiB or one that would inflate to more.
-const ATTACKS: [&str; 9] = [
+const ATTACKS: [&str; 10] = [
     "bomb",
     "brackets",
     "records",
@@ -81,6 +81,7 @@ const ATTACKS: [&str; 9] = [
     "string",
     "escapes",
     "keys",
+    "resource",
     "protobuf_records",
     "protobuf_scopes",
 ];
@@ -144,6 +145,18 @@ fn attack_in_a_process_of_its_own() {
             let records = (0..full / 400).map(record).collect::<Vec<_>>();
             code(Encoding::Json, traces(&records).as_bytes())
         }
+        "resource" => {
+            // Of a large resource and many small records, payloads are made that are larger than the body by far.
+            let value = format!(r#"{{"stringValue":"{}"}}"#, "x".repeat(8000));
+            let attribute = |index| format!(r#"{{"key":"{index}","value":{value}}}"#);
+            let attributes = (0..20).map(attribute).collect::<Vec<_>>().join(",");
+            let resource = format!(r#"[{{"resource":{{"attributes":[{attributes}]}},"#);
+            let records = vec![span(""); full / 400];
+            let body = traces(&records).replacen("[{", &resource, 1);
+            let mut settings = settings(Policy::RecordAnomaly);
+            settings.bounds.payload_bytes_total_max = 16 << 20;
+            code_of(&Adapter::new(settings).unwrap(), Encoding::Json, body.as_bytes())
+        }
         "protobuf_records" => code(Encoding::Protobuf, &nested(&[0x12, 0x00], 3)),
         "protobuf_scopes" => code(Encoding::Protobuf, &nested(&[0x12, 0x00], 2)),
         other => panic!("no attack {other}"),
@@ -151,6 +164,7 @@ fn attack_in_a_process_of_its_own() {
     let expected = match attack.as_str() {
         "bomb" => "otel_body_too_large",
         "brackets" => "otel_json",
+        "resource" => "otel_payloads_too_large",
         "scopes" | "string" | "escapes" | "keys" | "protobuf_scopes" => "stored",
         _ => "otel_too_many_records",
     };
@@ -161,7 +175,11 @@ fn attack_in_a_process_of_its_own() {
 }
 
 fn code(encoding: Encoding, body: &[u8]) -> &'static str {
-    let mapped = adapter(Policy::RecordAnomaly).map(body, encoding, Door::Traces);
+    code_of(&adapter(Policy::RecordAnomaly), encoding, body)
+}
+
+fn code_of(adapter: &Adapter, encoding: Encoding, body: &[u8]) -> &'static str {
+    let mapped = adapter.map(body, encoding, Door::Traces);
     mapped.map_or_else(|refusal| refusal.code(), |_| "stored")
 }
 

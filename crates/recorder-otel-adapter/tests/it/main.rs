@@ -10,6 +10,7 @@ mod encodings;
 mod fuzz_corpus;
 mod hostile;
 mod mapping;
+mod order;
 mod page;
 mod protobuf;
 mod redaction;

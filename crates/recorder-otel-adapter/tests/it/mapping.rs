@@ -226,3 +226,45 @@ proptest! {
         prop_assert_eq!(codes(&together), rejected);
     }
 }
+
+#[test]
+fn only_the_attributes_of_a_record_itself_name_anybody() {
+    let agent = r#"[{"key":"gen_ai.agent.id","value":{"stringValue":"other"}},{"key":"session.id","value":{"stringValue":"s"}}]"#;
+    let list = format!(r#"{{"kvlistValue":{{"values":{agent}}}}}"#);
+    let inside = format!(
+        r#"[{{"key":"a","value":{list}}},{{"key":"b","value":{{"arrayValue":{{"values":[{list}]}}}}}}]"#
+    );
+    let link = format!(
+        r#"{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","attributes":{agent}}}"#
+    );
+    let spans = [
+        span(&format!(r#","attributes":{inside}"#)),
+        span(&format!(r#","events":[{{"name":"e","attributes":{agent}}}]"#)),
+        span(&format!(r#","links":[{link}]"#)),
+    ];
+    let scope = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"scope":{{"attributes":{agent}}},"spans":[{}]}}]}}]}}"#,
+        span("")
+    );
+    let resource = format!(
+        r#"{{"resourceSpans":[{{"resource":{{"attributes":{inside}}},"scopeSpans":[{{"spans":[{}]}}]}}]}}"#,
+        span("")
+    );
+    let log = logs(&[log(&format!(r#","body":{list}"#))]);
+    // What a record before it said names nobody where the resource says nothing.
+    let named = r#","attributes":[{"key":"service.name","value":{"stringValue":"other"}}]"#;
+    let behind = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}],"resource":null}}]}}"#,
+        span(named)
+    );
+    for body in spans.map(|span| traces(&[span])).into_iter().chain([scope, resource, log, behind])
+    {
+        let fields = &lenient(&body).events[0].envelope.fields;
+        assert_eq!(fields.actor_id.as_str(), "otel:unknown", "{body}");
+        assert_eq!(fields.session_id, None, "{body}");
+    }
+    let own = lenient(&traces(&[span(&format!(r#","attributes":{agent}"#))]));
+    let fields = &own.events[0].envelope.fields;
+    assert_eq!(fields.actor_id.as_str(), "otel:agent:other");
+    assert_eq!(fields.session_id.as_ref().unwrap().as_str(), "s");
+}
