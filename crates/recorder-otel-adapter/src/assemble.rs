@@ -374,16 +374,15 @@ impl<'s> Assembler<'s> {
     /// The actor that an agent is: one of those at work, who are few.
     fn agent(&mut self, agent: &str) -> Result<ActorId, IdentityError> {
         const PREFIX: &str = "otel:agent:";
-        let Some(kept) = self.agents.get_mut(hash(agent.as_bytes()) as usize % AGENTS_KEPT_MAX)
-        else {
-            return ActorId::new([PREFIX, agent].concat());
-        };
+        let place = hash(agent.as_bytes()) as usize % AGENTS_KEPT_MAX;
         let is_it = |actor: &&ActorId| actor.as_str().strip_prefix(PREFIX) == Some(agent);
-        if let Some(actor) = kept.as_ref().filter(is_it) {
+        if let Some(actor) = self.agents.get(place).and_then(Option::as_ref).filter(is_it) {
             return Ok(actor.clone());
         }
         let actor = ActorId::new([PREFIX, agent].concat())?;
-        *kept = Some(actor.clone());
+        if let Some(kept) = self.agents.get_mut(place) {
+            *kept = Some(actor.clone());
+        }
         Ok(actor)
     }
 

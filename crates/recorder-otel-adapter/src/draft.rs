@@ -89,10 +89,12 @@ impl Draft {
 
     /// The payload that `frame` makes of the record; `is_framed` says that the record was given this very frame, if any.
     pub(crate) fn payload(&mut self, frame: &Frame, is_framed: bool) -> String {
-        if is_framed && self.text.len() > self.record.len() {
-            return std::mem::take(&mut self.text);
+        // Given away or given back: it is needed no more, and there may be many.
+        let text = std::mem::take(&mut self.text);
+        if is_framed && text.len() > self.record.len() {
+            return text;
         }
-        frame.around(self.text.get(self.record.clone()).unwrap_or_default())
+        frame.around(text.get(self.record.clone()).unwrap_or_default())
     }
 
     /// Bytes of the record as rendered.

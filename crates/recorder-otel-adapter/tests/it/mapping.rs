@@ -162,13 +162,33 @@ fn accepted_and_rejected_are_what_came_in_for_every_mixture() {
 fn a_value_that_is_odd_is_noted_in_each_record_that_has_it() {
     let odd = |key: &str| format!(r#"{{"key":"{key}","value":{{"doubleValue":null}}}}"#);
     let with = |list: &str| span(&format!(r#","attributes":[{list}]"#));
-    // The second of the first record adds nothing to its notes; in the second record it stands alone.
-    let together = [with(&format!("{},{}", odd("a"), odd("b"))), with(&odd("b"))];
+    // The second of the second record adds nothing to its notes; in the third record it stands alone, where the first one has
+    // the same key.
+    let even = r#"{"key":"b","value":{"doubleValue":1}}"#;
+    let together = [with(even), with(&format!("{},{}", odd("a"), odd("b"))), with(&odd("b"))];
     let outcome = lenient(&traces(&together));
+    let notes = outcome.events.iter().map(|event| payload(event)["notes"].clone());
+    let odd = serde_json::json!(["double_unset"]);
+    assert_eq!(notes.collect::<Vec<_>>(), [serde_json::json!([]), odd.clone(), odd]);
+}
+
+#[test]
+fn what_means_something_to_others_is_read_in_each_record() {
+    let list = [
+        text("gen_ai.agent.id", "a"),
+        text("session.id", "s"),
+        text("name", "api_key"),
+        text("value", "planted"),
+    ];
+    let record = span(&format!(r#","attributes":[{}]"#, list.join(",")));
+    let outcome = lenient(&traces(&[record.clone(), record.clone(), record]));
     for event in &outcome.events {
-        assert_eq!(payload(event)["notes"], serde_json::json!(["double_unset"]));
+        let fields = &event.envelope.fields;
+        assert_eq!(fields.actor_id.as_str(), "otel:agent:a");
+        assert_eq!(fields.session_id.as_ref().unwrap().as_str(), "s");
+        assert!(!event.envelope.payload.payload.as_str().contains("planted"));
     }
-    assert_eq!(outcome.events.len(), 2);
+    assert_eq!(outcome.events.len(), 3);
 }
 
 /// Attributes that come again and again, in spellings that do and do not repeat: good, secret, odd and wrong ones.
@@ -209,8 +229,12 @@ fn attributes() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn a_record_is_mapped_as_if_it_stood_alone(records in prop::collection::vec(attributes(), 1..12)) {
-        let records = records.iter().enumerate().map(|(index, attributes)| {
+    fn a_record_is_mapped_as_if_it_stood_alone(
+        pool in prop::collection::vec(attributes(), 1..5), picks in prop::collection::vec(any::<prop::sample::Index>(), 1..12),
+    ) {
+        // The same lists come again and again, for some of what they say is remembered.
+        let records = picks.iter().enumerate().map(|(index, pick)| {
+            let attributes = pick.get(&pool);
             let list = format!(r#","attributes":[{}]"#, attributes.join(","));
             span(&list).replace("eee19b7ec3c1b174", &format!("{:016x}", index + 1))
         }).collect::<Vec<_>>();
