@@ -22,6 +22,7 @@ use crate::group::{Group, Rendered, Scope};
 use crate::keys::{Label, hash};
 use crate::names::Names;
 use crate::note::{Note, Notes};
+use crate::pages::{Pages, Written};
 use crate::record::{Identity, Staged, TraceIdText, session_of};
 use crate::refusal::Refusal;
 use crate::render::Labels;
@@ -151,25 +152,27 @@ impl<'s> Assembler<'s> {
         let accepted = group.entries.iter().filter(|entry| entry.read.is_ok()).count();
         self.intake.reserve(accepted);
         self.given.reserve(accepted);
+        let Group { signal, index: resource, entries, scopes, pages, .. } = &mut group;
+        pages.end();
         let mut at = None;
         let mut shared = None;
         // Entries are large, and stay where they are.
-        for entry in &mut std::mem::take(&mut group.entries) {
-            let Some(scope) = group.scopes.get(entry.scope) else { continue };
+        for entry in entries {
+            let Some(scope) = scopes.get(entry.scope) else { continue };
             if at != Some(entry.scope) {
                 at = Some(entry.scope);
-                let scope_path = format!("{path}/{}/{}", group.signal.scopes(), scope.index);
-                shared = Some(self.shared(&group, &of_resource, scope, &scope_path));
+                let scope_path = format!("{path}/{}/{}", signal.scopes(), scope.index);
+                shared = Some(self.shared(*signal, &of_resource, scope, &scope_path));
             }
             let Some(shared) = &shared else { continue };
             let place = Place {
-                signal: group.signal,
-                resource: group.index,
+                signal: *signal,
+                resource: *resource,
                 scope: scope.index,
                 record: entry.index,
             };
             match &mut entry.read {
-                Ok(draft) => self.accept(place, draft, shared)?,
+                Ok(draft) => self.accept(place, draft, pages, shared)?,
                 Err(lost) => self.reject(place, &lost.fault, Some(&lost.marker)),
             }
         }
@@ -224,7 +227,7 @@ impl<'s> Assembler<'s> {
 
     fn shared<'g>(
         &mut self,
-        group: &Group,
+        signal: Signal,
         resource: &'g OfResource,
         scope: &'g Scope,
         path: &str,
@@ -242,7 +245,7 @@ impl<'s> Assembler<'s> {
         // Writers write UTF-8.
         let (resource_text, scope_text) =
             (String::from_utf8_lossy(&resource.rendered), String::from_utf8_lossy(rendered));
-        let frame = Frame::new(group.signal, &self.mapping, notes, &resource_text, &scope_text);
+        let frame = Frame::new(signal, &self.mapping, notes, &resource_text, &scope_text);
         Shared {
             resource: resource_text,
             scope: scope_text,
@@ -269,18 +272,18 @@ impl<'s> Assembler<'s> {
         Some(Frame::new(signal, &self.mapping, notes, &resource, &scope))
     }
 
-    /// Takes a record as rendered, and puts the frame around it if nothing is odd about it.
+    /// Takes a record of the group as rendered, and puts the frame around it if nothing is odd about it.
     pub(crate) fn draft(
         &mut self,
         staged: Staged,
         labels: &Labels,
         record: &[u8],
-        frame: Option<&Frame>,
+        group: &mut Group,
     ) -> Result<Draft, Fault> {
         // What was read is UTF-8, and so is what is written of it.
         let record = simdutf8::basic::from_utf8(record)
             .map_err(|_| Fault::new(FaultCode::RecordTooLarge))?;
-        let frame = frame.filter(|frame| {
+        let frame = group.assumed.as_ref().filter(|frame| {
             let bytes = frame.payload_bytes(record.len());
             // What is over a bound is refused later, by name, and takes no memory until then.
             self.framed_bytes += bytes;
@@ -290,7 +293,8 @@ impl<'s> Assembler<'s> {
         });
         let agent = labels.find(Label::Agent).map(|agent| self.agent(agent));
         let session = session_of(labels).map(|session| self.session(session));
-        Ok(Draft::new(staged, agent, session, record, frame))
+        let written = group.pages.write(record, frame);
+        Ok(Draft { staged, agent, session, written })
     }
 
     /// Bytes of the largest payload.
@@ -302,13 +306,14 @@ impl<'s> Assembler<'s> {
         &mut self,
         place: Place,
         draft: &mut Draft,
+        pages: &mut Pages,
         shared: &Shared<'_>,
     ) -> Result<(), Refusal> {
         let mut soft = soft_faults(draft.staged.notes);
         let mut notes = draft.staged.notes;
         notes.merge(shared.notes);
         let fields = self.fields(place, draft, shared, &mut notes, &mut soft);
-        let Some(payload) = self.payload(place, draft, shared, notes) else {
+        let Some(payload) = self.payload(place, &draft.written, pages, shared, notes) else {
             self.reject(place, &Fault::new(FaultCode::RecordTooLarge), None);
             return Ok(());
         };
@@ -446,7 +451,8 @@ impl<'s> Assembler<'s> {
     fn payload(
         &self,
         place: Place,
-        draft: &mut Draft,
+        written: &Written,
+        pages: &mut Pages,
         shared: &Shared<'_>,
         notes: Notes,
     ) -> Option<CanonicalPayload> {
@@ -459,10 +465,19 @@ impl<'s> Assembler<'s> {
                 (&made, false)
             }
         };
-        if frame.payload_bytes(draft.record_bytes()) > self.payload_bytes_max() {
+        let Written { page, record, framed } = written;
+        let bytes = frame.payload_bytes(record.len());
+        if bytes > self.payload_bytes_max() {
             return None;
         }
-        CanonicalPayload::written(draft.payload(frame, is_framed)).ok()
+        let page = pages.page(*page)?;
+        if let Some(framed) = framed.as_ref().filter(|_| is_framed) {
+            return CanonicalPayload::written_among(page, framed.clone()).ok();
+        }
+        // Of exactly this size, or the payload would be copied once more to give back what is left over.
+        let mut payload = String::with_capacity(bytes);
+        frame.write(page.get(record.clone())?, &mut payload);
+        CanonicalPayload::written(payload).ok()
     }
 
     /// One record is refused: counted, and, under `record_anomaly`, evidence of its own.

@@ -3,11 +3,10 @@
 //! The schema of a resource comes behind its records, if there is one. So a record is framed with what is known when it is
 //! read, and framed anew where that turned out not to be all.
 
-use std::ops::Range;
-
 use recorder_core::identity::{ActorId, IdentityError, SessionId};
 
 use crate::note::Notes;
+use crate::pages::Written;
 use crate::record::Staged;
 use crate::signal::Signal;
 
@@ -47,14 +46,16 @@ impl Frame {
         self.before.len() + record_bytes + self.behind.len()
     }
 
-    /// The payload of a record.
-    pub(crate) fn around(&self, record: &str) -> String {
-        // Of exactly this size, or the payload would be copied once more to give back what is left over.
-        let mut payload = String::with_capacity(self.payload_bytes(record.len()));
-        payload.push_str(&self.before);
-        payload.push_str(record);
-        payload.push_str(&self.behind);
-        payload
+    /// Bytes before the record in its payload.
+    pub(crate) fn record_start(&self) -> usize {
+        self.before.len()
+    }
+
+    /// Writes the payload of a record at the end of `out`.
+    pub(crate) fn write(&self, record: &str, out: &mut String) {
+        out.push_str(&self.before);
+        out.push_str(record);
+        out.push_str(&self.behind);
     }
 }
 
@@ -66,39 +67,6 @@ pub(crate) struct Draft {
     pub(crate) agent: Option<Result<ActorId, IdentityError>>,
     /// The session that they name.
     pub(crate) session: Option<Result<SessionId, IdentityError>>,
-    text: String,
-    /// Where in the text the record is.
-    record: Range<usize>,
-}
-
-impl Draft {
-    /// Takes a record as rendered, and its frame if it has one already.
-    pub(crate) fn new(
-        staged: Staged,
-        agent: Option<Result<ActorId, IdentityError>>,
-        session: Option<Result<SessionId, IdentityError>>,
-        record: &str,
-        frame: Option<&Frame>,
-    ) -> Self {
-        let (start, text) = match frame {
-            Some(frame) => (frame.before.len(), frame.around(record)),
-            None => (0, record.to_owned()),
-        };
-        Self { staged, agent, session, text, record: start..start + record.len() }
-    }
-
-    /// The payload that `frame` makes of the record; `is_framed` says that the record was given this very frame, if any.
-    pub(crate) fn payload(&mut self, frame: &Frame, is_framed: bool) -> String {
-        // Given away or given back: it is needed no more, and there may be many.
-        let text = std::mem::take(&mut self.text);
-        if is_framed && text.len() > self.record.len() {
-            return text;
-        }
-        frame.around(text.get(self.record.clone()).unwrap_or_default())
-    }
-
-    /// Bytes of the record as rendered.
-    pub(crate) fn record_bytes(&self) -> usize {
-        self.record.len()
-    }
+    /// Where it is.
+    pub(crate) written: Written,
 }

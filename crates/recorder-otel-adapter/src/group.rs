@@ -3,6 +3,7 @@
 use crate::draft::{Draft, Frame};
 use crate::fault::Fault;
 use crate::note::Notes;
+use crate::pages::Pages;
 use crate::signal::Signal;
 
 /// A resource or scope: its canonical text, or why there is none.
@@ -14,6 +15,8 @@ pub(crate) struct Group {
     pub(crate) index: usize,
     pub(crate) entries: Vec<Entry>,
     pub(crate) scopes: Vec<Scope>,
+    /// The text of the records that were read.
+    pub(crate) pages: Pages,
     /// The frame that the records of the scope at hand are given.
     pub(crate) assumed: Option<Frame>,
 }
@@ -45,7 +48,8 @@ pub(crate) struct Lost {
 impl Group {
     /// Begins the resource at `index`.
     pub(crate) fn new(signal: Signal, index: usize) -> Self {
-        Self { signal, index, entries: Vec::new(), scopes: Vec::new(), assumed: None }
+        let pages = Pages::default();
+        Self { signal, index, entries: Vec::new(), scopes: Vec::new(), pages, assumed: None }
     }
 
     /// Adds a record that was read from the scope at hand, which is the next to be ended.

@@ -20,6 +20,7 @@ mod keys;
 mod names;
 mod note;
 pub mod otlp;
+mod pages;
 mod protobuf;
 mod record;
 mod refusal;

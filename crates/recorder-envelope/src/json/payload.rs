@@ -3,11 +3,31 @@
 //! There is no way to hold one that is not canonical, is not an object, or is over the payload limits. Equality is equality
 //! of bytes, which canonical form makes equality of content.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::{CanonicalReader, Canonicalizer, JsonError, JsonErrorKind, JsonLimits};
 
 /// The canonical text of a payload object (evidence format §2).
-#[derive(Clone, Eq, PartialEq)]
-pub struct CanonicalPayload(Box<str>);
+#[derive(Clone)]
+pub struct CanonicalPayload(Text);
+
+/// Where the text is.
+#[derive(Clone)]
+enum Text {
+    /// In memory of its own.
+    Own(Box<str>),
+    /// Among the texts of others that were made together.
+    Among(Arc<String>, Range<usize>),
+}
+
+impl PartialEq for CanonicalPayload {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for CanonicalPayload {}
 
 impl CanonicalPayload {
     /// Canonicalises `input` under [`JsonLimits::PAYLOAD`].
@@ -82,6 +102,22 @@ impl CanonicalPayload {
     ///
     /// `TooLarge`, and `NotAnObject` for what no writer writes.
     pub fn written(text: String) -> Result<Self, JsonError> {
+        Self::check_written(&text)?;
+        Ok(Self(Text::Own(text.into_boxed_str())))
+    }
+
+    /// As [`written`](Self::written), for one of many that were written into the same text. All of it stays in memory while one
+    /// of them does, so such a text is not made larger than a page or some.
+    ///
+    /// # Errors
+    ///
+    /// As [`written`](Self::written); `NotAnObject`, too, where the text has no such range.
+    pub fn written_among(text: &Arc<String>, range: Range<usize>) -> Result<Self, JsonError> {
+        Self::check_written(text.get(range.clone()).unwrap_or_default())?;
+        Ok(Self(Text::Among(Arc::clone(text), range)))
+    }
+
+    fn check_written(text: &str) -> Result<(), JsonError> {
         let bytes_max = JsonLimits::PAYLOAD.input_bytes_max;
         if text.len() > bytes_max {
             return Err(JsonError::new(JsonErrorKind::TooLarge, bytes_max));
@@ -90,41 +126,54 @@ impl CanonicalPayload {
             return Err(JsonError::new(JsonErrorKind::NotAnObject, 0));
         }
         debug_assert_eq!(Self::from_canonical(text.as_bytes()).map(|_| ()), Ok(()));
-        Ok(Self(text.into_boxed_str()))
+        Ok(())
     }
 
     fn own(canonical: Vec<u8>) -> Result<Self, JsonError> {
-        String::from_utf8(canonical).map(|text| Self(text.into_boxed_str())).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
-            JsonError::new(JsonErrorKind::InvalidUtf8, offset)
-        })
+        String::from_utf8(canonical).map(|text| Self(Text::Own(text.into_boxed_str()))).map_err(
+            |error| {
+                let offset = error.utf8_error().valid_up_to();
+                JsonError::new(JsonErrorKind::InvalidUtf8, offset)
+            },
+        )
     }
 
     /// The canonical bytes, as hashed and stored.
-    pub const fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.as_str().as_bytes()
     }
 
     /// The canonical text.
-    pub const fn as_str(&self) -> &str {
-        &self.0
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Text::Own(text) => text,
+            // Whoever made it has looked.
+            Text::Among(text, range) => text.get(range.clone()).unwrap_or_default(),
+        }
     }
 
     /// Gives the canonical bytes away.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.0.into_string().into_bytes()
+        match self.0 {
+            Text::Own(text) => text.into_string().into_bytes(),
+            Text::Among(..) => self.as_bytes().to_vec(),
+        }
     }
 }
 
 impl std::fmt::Debug for CanonicalPayload {
     /// Prints the length, never the content.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "CanonicalPayload({} bytes)", self.0.len())
+        write!(f, "CanonicalPayload({} bytes)", self.as_bytes().len())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::CanonicalPayload;
     use crate::json::{JsonError, JsonErrorKind};
 
@@ -152,6 +201,22 @@ mod tests {
         let refused = CanonicalPayload::from_canonical(br#"{"b":1,"a":2}"#).unwrap_err();
         assert_eq!(refused, JsonError { kind: JsonErrorKind::NotCanonical, offset: 7 });
         assert!(CanonicalPayload::from_canonical("{}\n").is_err());
+    }
+
+    #[test]
+    fn a_payload_among_others_is_the_same_as_one_of_its_own() {
+        let text = Arc::new(r#"{"a":1}{"b":"é"}x"#.to_owned());
+        let among = |range| CanonicalPayload::written_among(&text, range);
+        let own = CanonicalPayload::written(r#"{"b":"é"}"#.to_owned()).unwrap();
+        let second = among(7..17).unwrap();
+        assert_eq!((second.as_str(), second.clone()), (own.as_str(), own.clone()));
+        assert_ne!(among(0..7).unwrap(), own);
+        assert_eq!(second.into_bytes(), own.into_bytes());
+        let refused = JsonError { kind: JsonErrorKind::NotAnObject, offset: 0 };
+        // Beyond the text, inside a character, no object, nothing.
+        for range in [7..99, 7..14, 7..18, 7..7] {
+            assert_eq!(among(range), Err(refused));
+        }
     }
 
     #[test]

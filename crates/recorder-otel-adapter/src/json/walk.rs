@@ -251,7 +251,7 @@ impl Walker<'_, '_, '_> {
             Ok(_) if too_large => Fault::new(FaultCode::RecordTooLarge),
             Ok(staged) => {
                 let labels = &self.records.values.renderer.labels;
-                match self.assembler.draft(staged, labels, &self.record, group.assumed.as_ref()) {
+                match self.assembler.draft(staged, labels, &self.record, group) {
                     Ok(draft) => {
                         group.accept(index, draft);
                         return Ok(());

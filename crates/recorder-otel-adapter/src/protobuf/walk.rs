@@ -226,9 +226,8 @@ impl Walker<'_, '_, '_> {
             Signal::Logs => self.records.log(&decode(bytes)?, &mut self.record),
         });
         let labels = &self.records.renderer.labels;
-        let frame = group.assumed.as_ref();
         let read =
-            read.and_then(|staged| self.assembler.draft(staged, labels, &self.record, frame));
+            read.and_then(|staged| self.assembler.draft(staged, labels, &self.record, group));
         match read {
             Ok(draft) => group.accept(index, draft),
             Err(fault) => {
