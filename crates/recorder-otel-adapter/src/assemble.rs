@@ -13,7 +13,7 @@ use recorder_core::time::UtcTimestamp;
 use recorder_envelope::adapter::{Anomaly, EnvelopeIds, Intake, Mapping, Policy, Salts};
 use recorder_envelope::attachment::AttachmentRefs;
 use recorder_envelope::envelope::{EnvelopeFields, ParentIds, SaltedPayload, UnsealedEnvelope};
-use recorder_envelope::json::{CanonicalPayload, ObjectWriter};
+use recorder_envelope::json::{CanonicalPayload, JsonLimits, ObjectWriter};
 
 use crate::draft::{Draft, Frame};
 use crate::fault::{Fault, FaultCode};
@@ -282,7 +282,9 @@ impl<'s> Assembler<'s> {
     ) -> Result<Draft, Fault> {
         // What was read is UTF-8, and so is what is written of it.
         let record = simdutf8::basic::from_utf8(record)
-            .map_err(|_| Fault::new(FaultCode::RecordTooLarge))?;
+            .ok()
+            .filter(|record| record.len() <= JsonLimits::PAYLOAD.input_bytes_max)
+            .ok_or(Fault::new(FaultCode::RecordTooLarge))?;
         let frame = group.assumed.as_ref().filter(|frame| {
             let bytes = frame.payload_bytes(record.len());
             // What is over a bound is refused later, by name, and takes no memory until then.
@@ -298,8 +300,8 @@ impl<'s> Assembler<'s> {
     }
 
     /// Bytes of the largest payload.
-    const fn payload_bytes_max(&self) -> usize {
-        2 * self.settings.bounds.record_bytes_max
+    fn payload_bytes_max(&self) -> usize {
+        (2 * self.settings.bounds.record_bytes_max).min(JsonLimits::PAYLOAD.input_bytes_max)
     }
 
     fn accept(
@@ -465,18 +467,17 @@ impl<'s> Assembler<'s> {
                 (&made, false)
             }
         };
-        let Written { page, record, framed } = written;
-        let bytes = frame.payload_bytes(record.len());
+        let bytes = frame.payload_bytes(written.record().len());
         if bytes > self.payload_bytes_max() {
             return None;
         }
-        let page = pages.page(*page)?;
-        if let Some(framed) = framed.as_ref().filter(|_| is_framed) {
-            return CanonicalPayload::written_among(page, framed.clone()).ok();
+        let page = pages.page(written.page)?;
+        if let Some(framed) = written.framed().filter(|_| is_framed) {
+            return CanonicalPayload::written_among(page, framed).ok();
         }
         // Of exactly this size, or the payload would be copied once more to give back what is left over.
         let mut payload = String::with_capacity(bytes);
-        frame.write(page.get(record.clone())?, &mut payload);
+        frame.write(page.get(written.record())?, &mut payload);
         CanonicalPayload::written(payload).ok()
     }
 
@@ -548,6 +549,9 @@ impl<'s> Assembler<'s> {
 
 /// What is wrong with a record that is stored all the same, by what was noted while it was read.
 fn soft_faults(notes: Notes) -> Vec<FaultCode> {
+    if notes == Notes::default() {
+        return Vec::new();
+    }
     [
         (Note::TraceIdInvalid, FaultCode::LogTraceId),
         (Note::SpanIdInvalid, FaultCode::LogSpanId),

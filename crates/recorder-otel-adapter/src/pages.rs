@@ -25,11 +25,23 @@ pub(crate) struct Pages {
 #[derive(Debug)]
 pub(crate) struct Written {
     /// Which page.
-    pub(crate) page: usize,
+    pub(crate) page: u32,
+    /// Where its payload begins and ends: the record itself where it was not framed.
+    all: (u32, u32),
+    /// Where the record begins and ends.
+    record: (u32, u32),
+}
+
+impl Written {
     /// Where the record is.
-    pub(crate) record: Range<usize>,
+    pub(crate) fn record(&self) -> Range<usize> {
+        self.record.0 as usize..self.record.1 as usize
+    }
+
     /// Where its payload is, if it was framed.
-    pub(crate) framed: Option<Range<usize>>,
+    pub(crate) fn framed(&self) -> Option<Range<usize>> {
+        (self.all != self.record).then_some(self.all.0 as usize..self.all.1 as usize)
+    }
 }
 
 impl Pages {
@@ -51,10 +63,11 @@ impl Pages {
                 start
             }
         };
+        // No payload has more than 4 MiB, and so no page.
         Written {
-            page: self.gone + self.full.len(),
-            record: record_start..record_start + record.len(),
-            framed: frame.map(|_| start..self.open.len()),
+            page: (self.gone + self.full.len()) as u32,
+            all: (start as u32, self.open.len() as u32),
+            record: (record_start as u32, (record_start + record.len()) as u32),
         }
     }
 
@@ -79,8 +92,8 @@ impl Pages {
     }
 
     /// A page that is ended; those before it are given back.
-    pub(crate) fn page(&mut self, page: usize) -> Option<&Arc<String>> {
-        while self.gone < page {
+    pub(crate) fn page(&mut self, page: u32) -> Option<&Arc<String>> {
+        while self.gone < page as usize {
             self.full.pop_front()?;
             self.gone += 1;
         }
@@ -103,16 +116,16 @@ mod tests {
         let plain = pages.write("plain", None);
         pages.end();
         assert_eq!(written.each_ref().map(|it| it.page), [0, 0, 0, 1, 2, 3]);
-        for (record, Written { page, record: place, framed }) in records.iter().zip(written) {
-            let text = pages.page(page).unwrap();
+        for (record, written) in records.iter().zip(written) {
+            let text = pages.page(written.page).unwrap();
             assert!(text.capacity() <= PAGE_BYTES.max(frame.payload_bytes(record.len())));
-            assert_eq!(text.get(place), Some(&**record));
+            assert_eq!(text.get(written.record()), Some(&**record));
             let mut payload = String::new();
             frame.write(record, &mut payload);
-            assert_eq!(text.get(framed.unwrap()), Some(&*payload));
+            assert_eq!(text.get(written.framed().unwrap()), Some(&*payload));
         }
-        assert_eq!((plain.page, plain.framed), (3, None));
-        assert_eq!(pages.page(3).unwrap().get(plain.record), Some("plain"));
+        assert_eq!((plain.page, plain.framed()), (3, None));
+        assert_eq!(pages.page(3).unwrap().get(plain.record()), Some("plain"));
         assert!(pages.page(0).is_some_and(|text| {
             !text.starts_with(
                 "{\"mapping\":{},\"notes\":[],\"resource\":{},\"scope\":{},\"span\":x}",

@@ -508,6 +508,11 @@ pub(crate) fn write_u64_string(value: u64, out: &mut Vec<u8>) {
 }
 
 /// Writes a small integer as a number.
+#[inline]
 pub(crate) fn write_integer(value: i64, out: &mut Vec<u8>) {
+    // Counts, kinds and codes hardly ever have two digits.
+    if let 0..=9 = value {
+        return out.push(b'0' + value as u8);
+    }
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
