@@ -210,7 +210,12 @@ impl SpanFields {
         (start, end): (&Decimal, &Decimal),
         out: &mut Vec<u8>,
     ) {
-        self.write_dropped(out);
+        out.extend_from_slice(b",\"dropped_attributes_count\":");
+        write_integer(self.dropped_attributes.into(), out);
+        out.extend_from_slice(b",\"dropped_events_count\":");
+        write_integer(self.dropped_events.into(), out);
+        out.extend_from_slice(b",\"dropped_links_count\":");
+        write_integer(self.dropped_links.into(), out);
         out.extend_from_slice(b",\"end_time_unix_nano\":");
         out.extend_from_slice(end.as_bytes());
         write_list(b",\"events\":", &pieces.events, out);
@@ -238,23 +243,6 @@ impl SpanFields {
         out.extend_from_slice(trace_id);
         write_text(b",\"trace_state\":", &pieces.trace_state, out);
         out.push(b'}');
-    }
-
-    fn write_dropped(&self, out: &mut Vec<u8>) {
-        let counts = [self.dropped_attributes, self.dropped_events, self.dropped_links];
-        if counts == [0; 3] {
-            // Nothing is dropped from nearly all spans.
-            out.extend_from_slice(
-                b",\"dropped_attributes_count\":0,\"dropped_events_count\":0,\"dropped_links_count\":0",
-            );
-            return;
-        }
-        out.extend_from_slice(b",\"dropped_attributes_count\":");
-        write_integer(self.dropped_attributes.into(), out);
-        out.extend_from_slice(b",\"dropped_events_count\":");
-        write_integer(self.dropped_events.into(), out);
-        out.extend_from_slice(b",\"dropped_links_count\":");
-        write_integer(self.dropped_links.into(), out);
     }
 }
 
